@@ -1,0 +1,89 @@
+// Every queue, batch, loop and cache has its limit here, with where the number comes from.
+// Relations between limits are asserted at load, below.
+
+import { assert } from "./assert.ts";
+
+/** Units in one hold (contract: quantity 1–100). */
+export const HOLD_UNITS_MAX = 100;
+
+/** Units released on one SKU, and any count or amount we add up: far inside 2^53. */
+export const STOCK_UNITS_MAX = 1_000_000_000;
+
+/** An order's total in minor units; 2^53 − 1 leaves no room for sums, a quadrillion does. */
+export const AMOUNT_MINOR_MAX = 1_000_000_000_000_000;
+
+/** SKUs in one sale (issue: 100,000 in a file of at most 16 MiB). */
+export const SALE_SKUS_MAX = 100_000;
+
+/** Lines in one checkout: a body of 64 KiB holds no more. */
+export const CHECKOUT_LINES_MAX = 100;
+
+/** Partitions of a cluster; the design's bound, a fence each. */
+export const PARTITIONS_MAX = 1_024;
+export const PARTITIONS_DEFAULT = 64;
+export const PARTITIONS_EMBEDDED = 8;
+
+/** Buckets that shoppers' orders are spread over; the bucket map places each on a shard. */
+export const BUCKETS = 256;
+
+/**
+ * New holds that may wait in one partition. At 45,000 a second that is about 180 ms of work:
+ * more would only wait for an answer that comes too late.
+ */
+export const MAILBOX_HOLDS_MAX = 8_192;
+
+/** Everything else that may wait there: money and returned stock have a reserve of their own. */
+export const MAILBOX_RESERVE_MAX = 16_384;
+
+/** Operations in one batch: bounds how long one script holds Redis (about 1 ms). */
+export const BATCH_EVENTS_MAX = 4_096;
+
+/** Bytes in one batch: a journal entry, a ledger row. */
+export const BATCH_BYTES_MAX = 512 * 1_024;
+
+/** Bytes of batches that the ledger has not stored yet, for each node: 15 minutes at 10,000/s × 80 B. */
+export const JOURNAL_BYTES_MAX = 1_024 * 1_024 * 1_024;
+
+/** One piece of a snapshot. */
+export const SNAPSHOT_PIECE_BYTES_MAX = 256 * 1_024;
+
+/** Journal bytes of a partition since its snapshot that call for a new one: keeps replay short. */
+export const SNAPSHOT_AFTER_BYTES = 8 * 1_024 * 1_024;
+
+/** Claims and loads that one node runs at once. */
+export const LOADS_AT_ONCE_MAX = 8;
+
+/** A request ends within this (I9). */
+export const REQUEST_DEADLINE_MS = 3_000;
+export const CHECKOUT_DEADLINE_MS = 8_000;
+
+/** A checkout answers 202 after this. */
+export const CHECKOUT_WAIT_MS = 5_000;
+
+/** A commit that has not answered by then is of unknown outcome. */
+export const COMMIT_DEADLINE_MS = 1_500;
+
+/** A refusal leaves only when the claim was confirmed by a call sent less than this ago (I8). */
+export const REFUSAL_FRESH_MS = 1_000;
+
+/** OS clock against the store's clock: above this a node is not ready. */
+export const CLOCK_SKEW_MAX_MS = 2_000;
+/** Drift that is shown and logged. */
+export const CLOCK_DRIFT_WARN_MS = 1_000;
+
+/** After the pay window a charge in doubt is voided: late money may still come in this time. */
+export const GIVE_UP_AFTER_PAY_WINDOW_MS = 60_000;
+
+/** Body sizes. */
+export const BODY_BYTES_MAX = 64 * 1_024;
+export const ADMIN_BODY_BYTES_MAX = 16 * 1_024 * 1_024;
+
+/** Password hashes: one at a time, so many may wait. */
+export const PASSWORD_QUEUE_MAX = 100;
+
+/** Graceful stop: what was accepted finishes within this. */
+export const STOP_MS_MAX = 20_000;
+
+assert(COMMIT_DEADLINE_MS * 2 <= REQUEST_DEADLINE_MS, "an unknown outcome leaves time to resolve it");
+assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
+assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");

@@ -1,0 +1,62 @@
+// What happened to one SKU: past tense, journaled, enough to rebuild the state from nothing.
+
+import type { Configure } from "./command.ts";
+
+export type Configured = Omit<Configure, "kind"> & { readonly kind: "configured" };
+export type Held = {
+  readonly kind: "held";
+  readonly shopper: string;
+  readonly number: number;
+  readonly quantity: number;
+  readonly priceMinor: number;
+  readonly deadlineMs: number;
+};
+/** The shopper set another quantity; number, price and deadline stay. */
+export type Changed = {
+  readonly kind: "changed";
+  readonly shopper: string;
+  readonly quantity: number;
+};
+export type GivenBack = { readonly kind: "given_back"; readonly shopper: string };
+export type Lapsed = { readonly kind: "lapsed"; readonly shopper: string };
+export type Pinned = {
+  readonly kind: "pinned";
+  readonly shopper: string;
+  readonly orderId: string;
+  readonly deadlineMs: number;
+};
+export type Unpinned = {
+  readonly kind: "unpinned";
+  readonly shopper: string;
+  readonly orderId: string;
+};
+/** `fromPin` false: the hold was gone, the units came from free stock. */
+export type Confirmed = {
+  readonly kind: "confirmed";
+  readonly shopper: string;
+  readonly orderId: string;
+  readonly quantity: number;
+  readonly fromPin: boolean;
+};
+export type Refused = {
+  readonly kind: "refused";
+  readonly shopper: string;
+  readonly orderId: string;
+  readonly quantity: number;
+};
+export type Returned = {
+  readonly kind: "returned";
+  readonly orderId: string;
+};
+
+export type StockEvent =
+  | Configured
+  | Held
+  | Changed
+  | GivenBack
+  | Lapsed
+  | Pinned
+  | Unpinned
+  | Confirmed
+  | Refused
+  | Returned;
