@@ -1,0 +1,60 @@
+// The published sales in memory: what every hot path looks a SKU up in. Filled from the catalogue
+// at start and at each new version; it never asks a database for a look-up, so sales already loaded
+// go on while the control database is away.
+
+import { partitionOf, skuKeyOf, skuTagOf } from "../core/ids.ts";
+import type { SkuRef } from "../core/ports/stock.ts";
+import type { Sale, SaleSku } from "../core/sale/sale.ts";
+
+/** A SKU with where it is decided. */
+export type DirectorySku = SaleSku &
+  SkuRef & {
+    /** Makes hold ids; see `holdIdOf`. */
+    readonly tag: string;
+    readonly sale: DirectorySale;
+  };
+
+export type DirectorySale = Sale & { readonly skus: ReadonlyMap<string, DirectorySku> };
+
+export class SaleDirectory {
+  readonly #partitions: number;
+  readonly #sales = new Map<string, DirectorySale>();
+
+  constructor(partitions: number) {
+    this.#partitions = partitions;
+  }
+
+  sale(saleId: string): DirectorySale | null {
+    return this.#sales.get(saleId) ?? null;
+  }
+
+  /** Hot path: two map look-ups. */
+  sku(saleId: string, sku: string): DirectorySku | null {
+    return this.#sales.get(saleId)?.skus.get(sku) ?? null;
+  }
+
+  sales(): IterableIterator<DirectorySale> {
+    return this.#sales.values();
+  }
+
+  /** Replaces the sale unless a newer version is here already. Cost: O(SKUs). */
+  put(sale: Sale, skus: readonly SaleSku[]): DirectorySale {
+    const known = this.#sales.get(sale.saleId);
+    if (known !== undefined && known.version > sale.version) return known;
+    const bySku = new Map<string, DirectorySku>();
+    const entry: DirectorySale = { ...sale, skus: bySku };
+    for (const sku of skus) {
+      const key = skuKeyOf(sale.saleId, sku.sku);
+      const partition = partitionOf(sale.saleId, sku.sku, sku.group, this.#partitions);
+      bySku.set(sku.sku, { ...sku, key, partition, tag: skuTagOf(key), sale: entry });
+    }
+    this.#sales.set(sale.saleId, entry);
+    return entry;
+  }
+
+  /** Where a SKU of a sale that is not published yet will be decided. */
+  refOf(saleId: string, sku: SaleSku): SkuRef {
+    const key = skuKeyOf(saleId, sku.sku);
+    return { key, partition: partitionOf(saleId, sku.sku, sku.group, this.#partitions) };
+  }
+}
