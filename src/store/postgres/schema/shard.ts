@@ -1,0 +1,129 @@
+// A shard's tables: its shoppers' orders with their payments, its partitions' ledger. Instants are
+// milliseconds, amounts minor units; both stay far below 2^53.
+//
+// No foreign keys: an order, its lines and its payment are written by one statement and never
+// deleted, and a trigger for each row would cost a third of the write path.
+
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+} from "drizzle-orm/pg-core";
+
+import { ORDER_STATUSES } from "../../../core/order/order.ts";
+
+const minor = () => bigint({ mode: "number" }).notNull();
+const instant = () => bigint({ mode: "number" }).notNull();
+const statuses = sql.raw(ORDER_STATUSES.map((status) => `'${status}'`).join(", "));
+
+export const orders = pgTable(
+  "orders",
+  {
+    order_id: text().primaryKey(),
+    bucket: smallint().notNull(),
+    shopper_id: text().notNull(),
+    merchant_id: text().notNull(),
+    sale_id: text().notNull(),
+    idempotency_key: text().notNull(),
+    fingerprint: text().notNull(),
+    status: text().notNull(),
+    currency: text().notNull(),
+    total_minor: minor(),
+    refunded_minor: minor(),
+    failure: jsonb(),
+    contact: jsonb(),
+    delivery: jsonb(),
+    created_at_ms: instant(),
+    updated_at_ms: instant(),
+    pay_until_ms: instant(),
+    settled: boolean().notNull(),
+  },
+  (table) => [
+    unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
+    index("orders_of_shopper").on(table.shopper_id, table.created_at_ms, table.order_id),
+    index("orders_of_sale").on(table.sale_id, table.created_at_ms, table.order_id),
+    index("orders_unsettled")
+      .on(table.bucket, table.updated_at_ms)
+      .where(sql`not settled`),
+    check("orders_status_known", sql`${table.status} in (${statuses})`),
+    check("orders_total_not_negative", sql`${table.total_minor} >= 0`),
+    check(
+      "orders_refund_within_total",
+      sql`${table.refunded_minor} >= 0 and ${table.refunded_minor} <= ${table.total_minor}`,
+    ),
+  ],
+);
+
+export const orderLines = pgTable(
+  "order_lines",
+  {
+    order_id: text().notNull(),
+    line: smallint().notNull(),
+    sku: text().notNull(),
+    quantity: integer().notNull(),
+    unit_price_minor: minor(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.order_id, table.line] }),
+    check("order_lines_quantity_positive", sql`${table.quantity} > 0`),
+    check("order_lines_price_not_negative", sql`${table.unit_price_minor} >= 0`),
+  ],
+);
+
+/** Mirrors what the order's steps say of its money; moved by the same statement. */
+export const payments = pgTable(
+  "payments",
+  {
+    order_id: text().primaryKey(),
+    method: text().notNull(),
+    token: text().notNull(),
+    state: text().notNull(),
+    amount_minor: minor(),
+    refunded_minor: minor(),
+    updated_at_ms: instant(),
+  },
+  (table) => [
+    check("payments_amount_not_negative", sql`${table.amount_minor} >= 0`),
+    check(
+      "payments_refund_within_amount",
+      sql`${table.refunded_minor} >= 0 and ${table.refunded_minor} <= ${table.amount_minor}`,
+    ),
+  ],
+);
+
+export const paymentEvents = pgTable("payment_events", {
+  event_id: text().primaryKey(),
+  order_id: text().notNull(),
+  at_ms: instant(),
+});
+
+export const ledger = pgTable(
+  "ledger",
+  {
+    partition: integer().notNull(),
+    seq: bigint({ mode: "number" }).notNull(),
+    claim: bigint({ mode: "number" }).notNull(),
+    at_ms: instant(),
+    sku_keys: text().array().notNull(),
+    bytes: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.partition, table.seq] }),
+    check("ledger_seq_from_one", sql`${table.seq} >= 1`),
+  ],
+);
+
+/** One row: which cluster this database belongs to, and as which shard. */
+export const shardMeta = pgTable("shard_meta", {
+  cluster_id: text().primaryKey(),
+  shard: integer().notNull(),
+});

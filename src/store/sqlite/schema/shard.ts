@@ -1,0 +1,121 @@
+// The embedded twin of ../../postgres/schema/shard.ts: the same tables and columns. JSON is text.
+
+import { sql } from "drizzle-orm";
+import {
+  check,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+} from "drizzle-orm/sqlite-core";
+
+import { ORDER_STATUSES } from "../../../core/order/order.ts";
+
+const minor = () => integer().notNull();
+const instant = () => integer().notNull();
+const statuses = sql.raw(ORDER_STATUSES.map((status) => `'${status}'`).join(", "));
+
+export const orders = sqliteTable(
+  "orders",
+  {
+    order_id: text().primaryKey(),
+    bucket: integer().notNull(),
+    shopper_id: text().notNull(),
+    merchant_id: text().notNull(),
+    sale_id: text().notNull(),
+    idempotency_key: text().notNull(),
+    fingerprint: text().notNull(),
+    status: text().notNull(),
+    currency: text().notNull(),
+    total_minor: minor(),
+    refunded_minor: minor(),
+    failure: text(),
+    contact: text(),
+    delivery: text(),
+    created_at_ms: instant(),
+    updated_at_ms: instant(),
+    pay_until_ms: instant(),
+    settled: integer({ mode: "boolean" }).notNull(),
+  },
+  (table) => [
+    unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
+    index("orders_of_shopper").on(table.shopper_id, table.created_at_ms, table.order_id),
+    index("orders_of_sale").on(table.sale_id, table.created_at_ms, table.order_id),
+    index("orders_unsettled")
+      .on(table.bucket, table.updated_at_ms)
+      .where(sql`not settled`),
+    check("orders_status_known", sql`${table.status} in (${statuses})`),
+    check("orders_total_not_negative", sql`${table.total_minor} >= 0`),
+    check(
+      "orders_refund_within_total",
+      sql`${table.refunded_minor} >= 0 and ${table.refunded_minor} <= ${table.total_minor}`,
+    ),
+  ],
+);
+
+export const orderLines = sqliteTable(
+  "order_lines",
+  {
+    order_id: text().notNull(),
+    line: integer().notNull(),
+    sku: text().notNull(),
+    quantity: integer().notNull(),
+    unit_price_minor: minor(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.order_id, table.line] }),
+    check("order_lines_quantity_positive", sql`${table.quantity} > 0`),
+    check("order_lines_price_not_negative", sql`${table.unit_price_minor} >= 0`),
+  ],
+);
+
+/** Mirrors what the order's steps say of its money; moved by the same statement. */
+export const payments = sqliteTable(
+  "payments",
+  {
+    order_id: text().primaryKey(),
+    method: text().notNull(),
+    token: text().notNull(),
+    state: text().notNull(),
+    amount_minor: minor(),
+    refunded_minor: minor(),
+    updated_at_ms: instant(),
+  },
+  (table) => [
+    check("payments_amount_not_negative", sql`${table.amount_minor} >= 0`),
+    check(
+      "payments_refund_within_amount",
+      sql`${table.refunded_minor} >= 0 and ${table.refunded_minor} <= ${table.amount_minor}`,
+    ),
+  ],
+);
+
+export const paymentEvents = sqliteTable("payment_events", {
+  event_id: text().primaryKey(),
+  order_id: text().notNull(),
+  at_ms: instant(),
+});
+
+export const ledger = sqliteTable(
+  "ledger",
+  {
+    partition: integer().notNull(),
+    seq: integer().notNull(),
+    claim: integer().notNull(),
+    at_ms: instant(),
+    sku_keys: text().notNull(),
+    bytes: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.partition, table.seq] }),
+    check("ledger_seq_from_one", sql`${table.seq} >= 1`),
+  ],
+);
+
+/** One row: which cluster this database belongs to, and as which shard. */
+export const shardMeta = sqliteTable("shard_meta", {
+  cluster_id: text().primaryKey(),
+  shard: integer().notNull(),
+});
