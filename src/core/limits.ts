@@ -84,6 +84,9 @@ export const PASSWORD_QUEUE_MAX = 100;
 /** Graceful stop: what was accepted finishes within this. */
 export const STOP_MS_MAX = 20_000;
 
-assert(COMMIT_DEADLINE_MS * 2 <= REQUEST_DEADLINE_MS, "an unknown outcome leaves time to resolve it");
+assert(
+  COMMIT_DEADLINE_MS * 2 <= REQUEST_DEADLINE_MS,
+  "an unknown outcome leaves time to resolve it",
+);
 assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");

@@ -26,11 +26,7 @@ export const ORDER_STEPS = {
 } as const satisfies Record<OrderStatus, readonly OrderStatus[]>;
 
 /** Why an order failed; `skus` are the lines concerned. */
-export type OrderFailureCode =
-  | "hold_lapsed"
-  | "hold_changed"
-  | "in_checkout"
-  | "payment_declined";
+export type OrderFailureCode = "hold_lapsed" | "hold_changed" | "in_checkout" | "payment_declined";
 export type OrderFailure = { readonly code: OrderFailureCode; readonly skus: readonly string[] };
 
 export type OrderLine = {

@@ -81,9 +81,7 @@ export type HoldOutcome =
   | HoldRefusal
   | Unknown;
 export type GiveBackOutcome =
-  | { readonly kind: "given_back" }
-  | { readonly kind: "in_checkout" }
-  | Unknown;
+  { readonly kind: "given_back" } | { readonly kind: "in_checkout" } | Unknown;
 export type PinOutcome =
   | { readonly kind: "pinned"; readonly deadlineMs: number }
   | { readonly kind: "hold_lapsed" }
@@ -101,10 +99,7 @@ export type ConfirmOutcome =
   | { readonly kind: "refused" }
   | { readonly kind: "returned" }
   | Unknown;
-export type ReturnOutcome =
-  | { readonly kind: "returned" }
-  | { readonly kind: "refused" }
-  | Unknown;
+export type ReturnOutcome = { readonly kind: "returned" } | { readonly kind: "refused" } | Unknown;
 export type ConfigureOutcome =
   | { readonly kind: "configured" }
   /** Its version was not above the SKU's: nothing changed, the SKU has `version`. */

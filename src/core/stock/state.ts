@@ -1,4 +1,5 @@
-// The state of one SKU, and of the group whose limit it shares.
+// The state of one SKU, of the groups whose limits SKUs share, and of the book that holds them all
+// for one partition.
 //
 // Changed by `apply` alone, live and in replay. Whether a sale is open is computed from the time of
 // each decision, never latched.
@@ -7,16 +8,18 @@
 //   S2  held = Σ quantity of live holds; sold = Σ quantity of orders in state `sold`
 //   S3  a hold has one deadline, moved at most once, by its first pin
 //   S4  what an order did is remembered by its id and is final (I4)
+//   S5  a group's units of a shopper = Σ over its SKUs of held + bought (I7)
 
-import type { DeadlineHeap } from "./deadlines.ts";
+import { DeadlineHeap } from "./deadlines.ts";
 
 /** What merchants set: `live` follows the window, the others refuse new holds whatever the time. */
 export type Phase = "live" | "paused" | "ended" | "cancelled";
 
 export type Hold = {
+  readonly sku: SkuState;
+  readonly shopper: string;
   /** Grows by one with each new hold of the SKU; with the SKU's tag it is the hold id. */
   readonly number: number;
-  readonly shopper: string;
   quantity: number;
   readonly priceMinor: number;
   deadlineMs: number;
@@ -35,15 +38,17 @@ export type OrderEffect = {
   state: OrderState;
 };
 
-/** Shared by the SKUs of a group: units held + bought by each shopper over all of them. */
+/** Shared by the SKUs of a group: units of each shopper over all of them. */
 export type GroupState = {
   readonly key: string;
   version: number;
   limit: number;
-  readonly units: Map<string, number>;
+  readonly held: Map<string, number>;
+  readonly bought: Map<string, number>;
 };
 
 export type SkuState = {
+  /** `saleId/sku` */
   readonly key: string;
   /** The sale's version of the last configure; 0 before the first. */
   version: number;
@@ -57,15 +62,68 @@ export type SkuState = {
   released: number;
   sold: number;
   held: number;
+  /** The number of the last hold. */
   holdCount: number;
+  group: GroupState | null;
   readonly holds: Map<string, Hold>;
   /** Units bought and not returned, by shopper. */
   readonly bought: Map<string, number>;
   readonly orders: Map<string, OrderEffect>;
-  readonly deadlines: DeadlineHeap;
-  group: GroupState | null;
 };
+
+/** Everything one partition decides about. */
+export type StockBook = {
+  readonly skus: Map<string, SkuState>;
+  readonly groups: Map<string, GroupState>;
+  /** A shopper's live holds: the cart. One hold is kept bare, several as a list. */
+  readonly carts: Map<string, Hold | Hold[]>;
+  readonly deadlines: DeadlineHeap<Hold>;
+};
+
+export function emptyBook(): StockBook {
+  return {
+    skus: new Map(),
+    groups: new Map(),
+    carts: new Map(),
+    deadlines: new DeadlineHeap<Hold>(isDeadlineOf),
+  };
+}
+
+/** A SKU before its first configure: nothing released, so nothing can be held. */
+export function unconfiguredSku(key: string): SkuState {
+  return {
+    key,
+    version: 0,
+    phase: "cancelled",
+    startsAtMs: 0,
+    endsAtMs: 0,
+    holdMs: 0,
+    payMs: 0,
+    limit: 0,
+    priceMinor: 0,
+    released: 0,
+    sold: 0,
+    held: 0,
+    holdCount: 0,
+    group: null,
+    holds: new Map(),
+    bought: new Map(),
+    orders: new Map(),
+  };
+}
 
 export function availableOf(sku: SkuState): number {
   return sku.released - sku.sold - sku.held;
+}
+
+/** The shopper's live holds in this book. */
+export function cartOf(book: StockBook, shopper: string): readonly Hold[] {
+  const cart = book.carts.get(shopper);
+  if (cart === undefined) return [];
+  return Array.isArray(cart) ? cart : [cart];
+}
+
+/** Is `deadlineMs` still this hold's, and the hold still alive? Stale heap entries say no. */
+function isDeadlineOf(hold: Hold, deadlineMs: number): boolean {
+  return hold.deadlineMs === deadlineMs && hold.sku.holds.get(hold.shopper) === hold;
 }

@@ -1,0 +1,208 @@
+// The only code that changes stock, live and in replay alike. An event that contradicts the state is
+// a bug of `decide`, or not this book's event: the assertion kills the partition, which replays.
+
+import { assert, unreachable } from "../assert.ts";
+import type { Configured, Confirmed, Held, Pinned, StockEvent } from "./event.ts";
+import {
+  availableOf,
+  type GroupState,
+  type Hold,
+  type SkuState,
+  type StockBook,
+  unconfiguredSku,
+} from "./state.ts";
+
+/**
+ * Applies one event about the SKU `key`.
+ *
+ * Changes  `book`, in place. On a throw it is half applied, and must be dropped.
+ * Returns  the change of the SKU's available units: the stock backup moves by the same.
+ */
+export function apply(book: StockBook, key: string, event: StockEvent): number {
+  if (event.kind === "configured") return applyConfigured(book, key, event);
+  const sku = book.skus.get(key);
+  assert(sku !== undefined, "an event of a SKU that was never configured");
+  const before = availableOf(sku);
+  switch (event.kind) {
+    case "held":
+      addHold(book, sku, event);
+      break;
+    case "changed": {
+      const hold = holdOf(sku, event.shopper);
+      assert(hold.orderId === null, "a paying hold was changed");
+      countHeld(sku, event.shopper, event.quantity - hold.quantity);
+      hold.quantity = event.quantity;
+      break;
+    }
+    case "given_back":
+      assert(holdOf(sku, event.shopper).orderId === null, "a paying hold was given back");
+      dropHold(book, sku, event.shopper);
+      break;
+    case "lapsed":
+      dropHold(book, sku, event.shopper);
+      break;
+    case "pinned":
+      applyPinned(book, sku, event);
+      break;
+    case "unpinned":
+      unpin(sku, event.shopper, event.orderId);
+      sku.orders.set(event.orderId, { shopper: event.shopper, quantity: 0, state: "unpinned" });
+      break;
+    case "confirmed":
+      applyConfirmed(book, sku, event);
+      break;
+    case "refused": {
+      const { shopper, orderId, quantity } = event;
+      assert(sku.orders.get(orderId)?.state !== "sold", "an order was sold and then refused");
+      unpin(sku, shopper, orderId);
+      sku.orders.set(orderId, { shopper, quantity, state: "refused" });
+      break;
+    }
+    case "returned": {
+      const effect = sku.orders.get(event.orderId);
+      assert(effect?.state === "sold", "units were returned that were not sold");
+      effect.state = "returned";
+      countBought(sku, effect.shopper, -effect.quantity);
+      break;
+    }
+    default:
+      unreachable(event);
+  }
+  return settle(sku, before);
+}
+
+/** I1 and S1 after every event. O(1). */
+function settle(sku: SkuState, before: number): number {
+  const available = availableOf(sku);
+  assert(available >= 0, "oversold: less than nothing is available");
+  assert(sku.held >= 0 && sku.sold >= 0, "counts went below zero");
+  return available - before;
+}
+
+function applyConfigured(book: StockBook, key: string, event: Configured): number {
+  let sku = book.skus.get(key);
+  if (sku === undefined) {
+    sku = unconfiguredSku(key);
+    book.skus.set(key, sku);
+  }
+  assert(event.version > sku.version, "a sale's version went back");
+  const before = availableOf(sku);
+  sku.version = event.version;
+  sku.phase = event.phase;
+  sku.startsAtMs = event.startsAtMs;
+  sku.endsAtMs = event.endsAtMs;
+  sku.holdMs = event.holdMs;
+  sku.payMs = event.payMs;
+  sku.limit = event.limit;
+  sku.priceMinor = event.priceMinor;
+  sku.released = event.released;
+  sku.group = event.group === null ? null : groupOf(book, key, event.group);
+  if (sku.group !== null && event.version > sku.group.version) {
+    sku.group.version = event.version;
+    sku.group.limit = event.groupLimit;
+  }
+  return settle(sku, before);
+}
+
+function groupOf(book: StockBook, skuKey: string, name: string): GroupState {
+  const key = `${skuKey.slice(0, skuKey.indexOf("/"))}/${name}`;
+  let group = book.groups.get(key);
+  if (group === undefined) {
+    group = { key, version: 0, limit: 0, held: new Map(), bought: new Map() };
+    book.groups.set(key, group);
+  }
+  return group;
+}
+
+function addHold(book: StockBook, sku: SkuState, event: Held): void {
+  const { shopper, number, quantity, priceMinor, deadlineMs } = event;
+  assert(!sku.holds.has(shopper), "a shopper got a second hold on one SKU");
+  assert(number > sku.holdCount, "a hold's number was used before");
+  const hold: Hold = {
+    sku,
+    shopper,
+    number,
+    quantity,
+    priceMinor,
+    deadlineMs,
+    orderId: null,
+    wasPinned: false,
+  };
+  insertHold(book, hold);
+  sku.holdCount = number;
+}
+
+/** Puts a hold in place: its counts, its shopper's cart, its deadline. Also used by snapshots. */
+export function insertHold(book: StockBook, hold: Hold): void {
+  hold.sku.holds.set(hold.shopper, hold);
+  countHeld(hold.sku, hold.shopper, hold.quantity);
+  book.deadlines.push(hold, hold.deadlineMs);
+  const cart = book.carts.get(hold.shopper);
+  if (cart === undefined) book.carts.set(hold.shopper, hold);
+  else if (Array.isArray(cart)) cart.push(hold);
+  else book.carts.set(hold.shopper, [cart, hold]);
+}
+
+function dropHold(book: StockBook, sku: SkuState, shopper: string): void {
+  const hold = holdOf(sku, shopper);
+  countHeld(sku, shopper, -hold.quantity);
+  sku.holds.delete(shopper);
+  const cart = book.carts.get(shopper);
+  if (cart === hold) book.carts.delete(shopper);
+  else if (Array.isArray(cart)) {
+    cart.splice(cart.indexOf(hold), 1);
+    if (cart.length === 0) book.carts.delete(shopper);
+  }
+}
+
+function applyPinned(book: StockBook, sku: SkuState, event: Pinned): void {
+  const hold = holdOf(sku, event.shopper);
+  assert(hold.orderId === null, "a hold was pinned by two orders");
+  hold.orderId = event.orderId;
+  hold.wasPinned = true;
+  if (event.deadlineMs === hold.deadlineMs) return;
+  hold.deadlineMs = event.deadlineMs;
+  book.deadlines.push(hold, hold.deadlineMs);
+}
+
+function applyConfirmed(book: StockBook, sku: SkuState, event: Confirmed): void {
+  const { shopper, orderId, quantity } = event;
+  assert(sku.orders.get(orderId)?.state !== "sold", "an order was sold twice");
+  if (event.fromPin) {
+    assert(holdOf(sku, shopper).orderId === orderId, "sold from another order's hold");
+    dropHold(book, sku, shopper);
+  }
+  sku.orders.set(orderId, { shopper, quantity, state: "sold" });
+  countBought(sku, shopper, quantity);
+}
+
+function unpin(sku: SkuState, shopper: string, orderId: string): void {
+  const hold = sku.holds.get(shopper);
+  if (hold?.orderId === orderId) hold.orderId = null;
+}
+
+function holdOf(sku: SkuState, shopper: string): Hold {
+  const hold = sku.holds.get(shopper);
+  assert(hold !== undefined, "an event of a hold that is not there");
+  return hold;
+}
+
+function countHeld(sku: SkuState, shopper: string, change: number): void {
+  sku.held += change;
+  if (sku.group !== null) add(sku.group.held, shopper, change);
+}
+
+/** Also used by snapshots. */
+export function countBought(sku: SkuState, shopper: string, change: number): void {
+  sku.sold += change;
+  add(sku.bought, shopper, change);
+  if (sku.group !== null) add(sku.group.bought, shopper, change);
+}
+
+/** Zero is not kept: memory follows what is alive. */
+function add(counts: Map<string, number>, shopper: string, change: number): void {
+  const count = (counts.get(shopper) ?? 0) + change;
+  assert(count >= 0, "a shopper's units went below zero");
+  if (count === 0) counts.delete(shopper);
+  else counts.set(shopper, count);
+}

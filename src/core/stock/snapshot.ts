@@ -1,0 +1,149 @@
+// A whole book as text, format 1, in pieces. Each piece begins with the format and holds whole
+// lines:
+//
+//   G key version limit                      a group
+//   S key version phase … released holdCount a SKU; what follows belongs to it
+//   H shopper number quantity price deadline orderId wasPinned
+//   O orderId shopper quantity state
+//
+// held, sold and every count by shopper are derived on the way back: they cannot disagree.
+
+import { assert } from "../assert.ts";
+import { Fault } from "../errors.ts";
+import { FORMAT } from "../formats.ts";
+import { SNAPSHOT_PIECE_BYTES_MAX } from "../limits.ts";
+import { countBought, insertHold } from "./apply.ts";
+import { checkFormat, fieldsOf, integer, phaseOf, textOf } from "./codec.ts";
+import {
+  emptyBook,
+  type OrderState,
+  type SkuState,
+  type StockBook,
+  unconfiguredSku,
+} from "./state.ts";
+
+/**
+ * The pieces of a book.
+ *
+ * Shape    each at most SNAPSHOT_PIECE_BYTES_MAX, at least one.
+ * Cost     O(SKUs + holds + orders), synchronous: taken with no batch in flight.
+ */
+export function encodeBook(book: StockBook): string[] {
+  const pieces: string[] = [];
+  let piece = String(FORMAT);
+  const put = (line: string): void => {
+    if (piece.length + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
+      pieces.push(piece);
+      piece = String(FORMAT);
+    }
+    piece += line;
+  };
+  for (const group of book.groups.values()) {
+    put(`\nG\t${group.key}\t${group.version}\t${group.limit}`);
+  }
+  for (const sku of book.skus.values()) {
+    put(encodeSku(sku));
+    for (const hold of sku.holds.values()) {
+      const { shopper, number, quantity, priceMinor, deadlineMs, orderId, wasPinned } = hold;
+      const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
+      put(`\nH\t${shopper}\t${number}\t${quantity}\t${priceMinor}\t${deadlineMs}\t${pin}`);
+    }
+    for (const [orderId, { shopper, quantity, state }] of sku.orders) {
+      put(`\nO\t${orderId}\t${shopper}\t${quantity}\t${state}`);
+    }
+  }
+  pieces.push(piece);
+  return pieces;
+}
+
+/**
+ * Rebuilds a book.
+ *
+ * Throws  Fault("journal_corrupt") when a piece is of no format that this build reads.
+ */
+export function decodeBook(pieces: readonly string[]): StockBook {
+  const book = emptyBook();
+  let sku: SkuState | null = null;
+  for (const piece of pieces) {
+    const lines = piece.split("\n");
+    checkFormat(lines[0]);
+    for (let index = 1; index < lines.length; index++) {
+      const fields = fieldsOf(lines[index]);
+      if (fields[0] === "G") decodeGroup(book, fields);
+      else if (fields[0] === "S") sku = decodeSku(book, fields);
+      else decodeOfSku(book, sku, fields);
+    }
+  }
+  return book;
+}
+
+function encodeSku(sku: SkuState): string {
+  const { key, version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku;
+  const { limit, priceMinor, released, holdCount, group } = sku;
+  const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}\t${holdMs}\t${payMs}`;
+  const counts = `${limit}\t${priceMinor}\t${released}\t${holdCount}`;
+  return `\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`;
+}
+
+function decodeGroup(book: StockBook, fields: readonly string[]): void {
+  const key = textOf(fields[1]);
+  const version = integer(fields[2]);
+  const limit = integer(fields[3]);
+  book.groups.set(key, { key, version, limit, held: new Map(), bought: new Map() });
+}
+
+function decodeSku(book: StockBook, fields: readonly string[]): SkuState {
+  const sku = unconfiguredSku(textOf(fields[1]));
+  sku.version = integer(fields[2]);
+  sku.phase = phaseOf(fields[3]);
+  sku.startsAtMs = integer(fields[4]);
+  sku.endsAtMs = integer(fields[5]);
+  sku.holdMs = integer(fields[6]);
+  sku.payMs = integer(fields[7]);
+  sku.limit = integer(fields[8]);
+  sku.priceMinor = integer(fields[9]);
+  sku.released = integer(fields[10]);
+  sku.holdCount = integer(fields[11]);
+  if (fields[12] !== "") {
+    const group = book.groups.get(textOf(fields[12]));
+    if (group === undefined) throw corrupt(`SKU ${sku.key} names a group that is not there`);
+    sku.group = group;
+  }
+  book.skus.set(sku.key, sku);
+  return sku;
+}
+
+function decodeOfSku(book: StockBook, sku: SkuState | null, fields: readonly string[]): void {
+  if (sku === null) throw corrupt("a hold or an order before its SKU");
+  if (fields[0] === "H") {
+    insertHold(book, {
+      sku,
+      shopper: textOf(fields[1]),
+      number: integer(fields[2]),
+      quantity: integer(fields[3]),
+      priceMinor: integer(fields[4]),
+      deadlineMs: integer(fields[5]),
+      orderId: fields[6] === "" ? null : textOf(fields[6]),
+      wasPinned: fields[7] === "1",
+    });
+    return;
+  }
+  if (fields[0] !== "O") throw corrupt(`no line has the tag ${JSON.stringify(fields[0])}`);
+  const shopper = textOf(fields[2]);
+  const quantity = integer(fields[3]);
+  const state = orderStateOf(fields[4]);
+  sku.orders.set(textOf(fields[1]), { shopper, quantity, state });
+  if (state === "sold") countBought(sku, shopper, quantity);
+  assert(sku.sold + sku.held <= sku.released, "a snapshot holds more than was released");
+}
+
+function orderStateOf(text: string | undefined): OrderState {
+  if (text === "sold" || text === "refused" || text === "returned" || text === "unpinned") {
+    return text;
+  }
+  throw corrupt(`no order state is called ${JSON.stringify(text)}`);
+}
+
+function corrupt(detail: string): Fault {
+  return new Fault("journal_corrupt", detail);
+}
