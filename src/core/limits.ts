@@ -81,6 +81,15 @@ export const ADMIN_BODY_BYTES_MAX = 16 * 1_024 * 1_024;
 /** Password hashes: one at a time, so many may wait. */
 export const PASSWORD_QUEUE_MAX = 100;
 
+/** Rows in one coalesced statement: above 300 a statement only takes longer (bench/orders.ts). */
+export const STATEMENT_ROWS_MAX = 300;
+
+/** Calls that may wait for the next statement of a shard: a second of work at 8,000 a second. */
+export const STATEMENT_WAITING_MAX = 8_192;
+
+/** A statement that lost a deadlock is run again this often: each run pauses a little longer. */
+export const STATEMENT_RETRIES_MAX = 4;
+
 /** Graceful stop: what was accepted finishes within this. */
 export const STOP_MS_MAX = 20_000;
 

@@ -77,6 +77,8 @@ export type FencedWrite =
   | { readonly kind: "no_state" };
 
 export interface Journal {
+  /** The store's clock. */
+  timeMs(): Promise<number>;
   /** Makes the fence of a new partition; false when it exists already. */
   create(partition: number, generation: string): Promise<boolean>;
   claim(request: {
