@@ -87,6 +87,9 @@ export const STATEMENT_ROWS_MAX = 300;
 /** Calls that may wait for the next statement of a shard: a second of work at 8,000 a second. */
 export const STATEMENT_WAITING_MAX = 8_192;
 
+/** Nobody waits longer for it: with its own deadline a call ends within the request's. */
+export const STATEMENT_WAIT_MS_MAX = 1_000;
+
 /** A statement that lost a deadlock is run again this often: each run pauses a little longer. */
 export const STATEMENT_RETRIES_MAX = 4;
 
