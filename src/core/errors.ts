@@ -17,6 +17,8 @@ export const FAULT_RETRY = {
   deadline: "same_request",
   store_unavailable: "resend",
   unknown: "same_request",
+  /** The store judged this very statement and wrote nothing of it: bad data, a broken rule. */
+  statement_refused: "give_up",
   fenced: "resend",
   halted: "give_up",
   not_owner: "resend",
