@@ -71,6 +71,43 @@ export const CLOCK_SKEW_MAX_MS = 2_000;
 /** Drift that is shown and logged. */
 export const CLOCK_DRIFT_WARN_MS = 1_000;
 
+/** Pauses between two questions to the gateway while a checkout waits: from this, doubling. */
+export const REINQUIRE_MS = 50;
+export const REINQUIRE_MS_MAX = 400;
+
+/** A payment event lets the checkout that runs here finish by itself for this long. */
+export const EVENT_GRACE_MS = 250;
+
+/** Unsettled orders not changed for this are the sweeper's: by then their route has answered. */
+export const SWEEP_ORDERS_AFTER_MS = CHECKOUT_WAIT_MS;
+/** Orders that one sweep reads above those it already waits for, and in all. */
+export const SWEEP_ORDERS_PAGE = 500;
+export const SWEEP_ORDERS_MAX = 20_000;
+export const SWEEP_ORDERS_AT_ONCE = 16;
+/** An order that a sweep could not settle is looked at again after this, doubling to the second. */
+export const SWEEP_AGAIN_MS = 1_000;
+export const SWEEP_AGAIN_MS_MAX = 30_000;
+
+/** Configures of one apply in flight: far inside a partition's reserve. */
+export const CONFIGURES_AT_ONCE_MAX = 2_000;
+/** An apply answers 202 after this: inside the request's deadline. */
+export const APPLY_WAIT_MS = 2_500;
+/** A version still on its way after this lost its request: the sweeper drives it. */
+export const SWEEP_VERSIONS_AFTER_MS = 5_000;
+/** SKUs counted in one question; a report asks many times. */
+export const COUNTS_PAGE = 1_000;
+
+/** Levels on a sale's page are at most this old; the pages kept are bounded. */
+export const LEVELS_FRESH_MS = 500;
+export const LEVEL_PAGES_MAX = 1_024;
+
+/** A revoked API key works at most this much longer; the keys kept are bounded. */
+export const MERCHANT_KEYS_FRESH_MS = 10_000;
+export const MERCHANT_KEYS_MAX = 1_024;
+
+/** Units of one SKU for one shopper, in money: an order's total stays within AMOUNT_MINOR_MAX. */
+export const LINE_MINOR_MAX = AMOUNT_MINOR_MAX / CHECKOUT_LINES_MAX;
+
 /** After the pay window a charge in doubt is voided: late money may still come in this time. */
 export const GIVE_UP_AFTER_PAY_WINDOW_MS = 60_000;
 
@@ -100,5 +137,8 @@ assert(
   COMMIT_DEADLINE_MS * 2 <= REQUEST_DEADLINE_MS,
   "an unknown outcome leaves time to resolve it",
 );
+assert(CONFIGURES_AT_ONCE_MAX < MAILBOX_RESERVE_MAX, "an apply leaves room for money and returns");
+assert(APPLY_WAIT_MS < REQUEST_DEADLINE_MS, "a 202 leaves before the deadline");
+assert(APPLY_WAIT_MS < SWEEP_VERSIONS_AFTER_MS, "the sweeper leaves running applies alone");
 assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");
