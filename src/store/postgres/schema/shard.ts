@@ -123,7 +123,12 @@ export const ledger = pgTable(
 );
 
 /** One row: which cluster this database belongs to, and as which shard. */
-export const shardMeta = pgTable("shard_meta", {
-  cluster_id: text().primaryKey(),
-  shard: integer().notNull(),
-});
+export const shardMeta = pgTable(
+  "shard_meta",
+  {
+    one: integer().primaryKey(),
+    cluster_id: text().notNull(),
+    shard: integer().notNull(),
+  },
+  (table) => [check("shard_meta_one_row", sql`${table.one} = 1`)],
+);

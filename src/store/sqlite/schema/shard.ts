@@ -115,7 +115,12 @@ export const ledger = sqliteTable(
 );
 
 /** One row: which cluster this database belongs to, and as which shard. */
-export const shardMeta = sqliteTable("shard_meta", {
-  cluster_id: text().primaryKey(),
-  shard: integer().notNull(),
-});
+export const shardMeta = sqliteTable(
+  "shard_meta",
+  {
+    one: integer().primaryKey(),
+    cluster_id: text().notNull(),
+    shard: integer().notNull(),
+  },
+  (table) => [check("shard_meta_one_row", sql`${table.one} = 1`)],
+);
