@@ -121,11 +121,11 @@ export const PASSWORD_QUEUE_MAX = 100;
 /** Rows in one coalesced statement: above 300 a statement only takes longer (bench/orders.ts). */
 export const STATEMENT_ROWS_MAX = 300;
 
-/** Calls that may wait for the next statement of a shard: a second of work at 8,000 a second. */
-export const STATEMENT_WAITING_MAX = 8_192;
+/** Calls that may wait for the next statement of a shard: half a second of work at 8,000/s. */
+export const STATEMENT_WAITING_MAX = 4_096;
 
 /** Nobody waits longer for it: with its own deadline a call ends within the request's. */
-export const STATEMENT_WAIT_MS_MAX = 1_000;
+export const STATEMENT_WAIT_MS_MAX = 500;
 
 /** A statement that lost a deadlock is run again this often: each run pauses a little longer. */
 export const STATEMENT_RETRIES_MAX = 4;

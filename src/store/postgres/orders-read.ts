@@ -1,0 +1,109 @@
+// The selects over one shard's orders; each gives whole orders in one statement.
+
+import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+
+import type { Order, OrderStatus } from "../../core/order/order.ts";
+import { orderOf } from "../order-row.ts";
+import type { OrderRow } from "../order-row.ts";
+import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
+import type { Drizzle } from "./connect.ts";
+import { orderLines, orders, payments } from "./schema/shard.ts";
+
+/** A place in the list, newest first: what follows is older. */
+export type Position = { readonly createdAtMs: number; readonly orderId: string };
+
+const COLUMNS = {
+  ...getTableColumns(orders),
+  token: payments.token,
+  lines: sql<OrderRow["lines"]>`(
+    select json_agg(json_build_array(l.sku, l.quantity, l.unit_price_minor) order by l.line)
+    from ${orderLines} l where l.order_id = ${orders.order_id})`,
+};
+
+function select(drizzle: Drizzle, where: SQL | undefined) {
+  return drizzle
+    .select(COLUMNS)
+    .from(orders)
+    .innerJoin(payments, eq(payments.order_id, orders.order_id))
+    .where(where);
+}
+
+export async function ordersById(drizzle: Drizzle, ids: readonly string[]): Promise<Order[]> {
+  const list = textArrayLiteral(ids);
+  const rows = await select(drizzle, sql`${orders.order_id} = any (${list}::text[])`);
+  return rows.map(orderOf);
+}
+
+export async function ordersByKey(
+  drizzle: Drizzle,
+  keys: readonly { readonly shopperId: string; readonly idempotencyKey: string }[],
+): Promise<Order[]> {
+  const shoppers = textArrayLiteral(keys.map((key) => key.shopperId));
+  const idempotencyKeys = textArrayLiteral(keys.map((key) => key.idempotencyKey));
+  const where = sql`(${orders.shopper_id}, ${orders.idempotency_key}) in
+    (select * from unnest(${shoppers}::text[], ${idempotencyKeys}::text[]))`;
+  return (await select(drizzle, where)).map(orderOf);
+}
+
+export async function positionOf(drizzle: Drizzle, orderId: string): Promise<Position | null> {
+  const [row] = await drizzle
+    .select({ createdAtMs: orders.created_at_ms, orderId: orders.order_id })
+    .from(orders)
+    .where(eq(orders.order_id, orderId));
+  return row ?? null;
+}
+
+/** Newest first, below `after`. */
+export async function ordersWhere(
+  drizzle: Drizzle,
+  request: {
+    readonly shopperId?: string;
+    readonly saleId?: string;
+    readonly status?: OrderStatus | undefined;
+    readonly after: Position | null;
+    readonly limit: number;
+  },
+): Promise<Order[]> {
+  const { shopperId, saleId, status, after, limit } = request;
+  const where = and(
+    shopperId === undefined ? undefined : eq(orders.shopper_id, shopperId),
+    saleId === undefined ? undefined : eq(orders.sale_id, saleId),
+    status === undefined ? undefined : eq(orders.status, status),
+    after === null
+      ? undefined
+      : sql`(${orders.created_at_ms}, ${orders.order_id}) < (${after.createdAtMs}, ${after.orderId})`,
+  );
+  const rows = await select(drizzle, where)
+    .orderBy(desc(orders.created_at_ms), desc(orders.order_id))
+    .limit(limit);
+  return rows.map(orderOf);
+}
+
+export async function unsettledOrders(
+  drizzle: Drizzle,
+  request: {
+    readonly buckets: readonly number[];
+    readonly beforeMs: number;
+    readonly limit: number;
+  },
+): Promise<Order[]> {
+  const where = sql`not ${orders.settled}
+    and ${orders.bucket} = any (${arrayLiteral(request.buckets)}::smallint[])
+    and ${orders.updated_at_ms} < ${request.beforeMs}`;
+  const rows = await select(drizzle, where)
+    .orderBy(orders.updated_at_ms, orders.order_id)
+    .limit(request.limit);
+  return rows.map(orderOf);
+}
+
+export async function statusCounts(
+  drizzle: Drizzle,
+  saleId: string,
+): Promise<{ status: string; count: number }[]> {
+  return await drizzle
+    .select({ status: orders.status, count: sql<number>`count(*)::integer` })
+    .from(orders)
+    .where(eq(orders.sale_id, saleId))
+    .groupBy(orders.status);
+}
