@@ -2,8 +2,7 @@ CREATE TABLE "accounts" (
 	"account_id" text PRIMARY KEY NOT NULL,
 	"email" text NOT NULL,
 	"password_hash" text NOT NULL,
-	CONSTRAINT "accounts_email" UNIQUE("email"),
-	CONSTRAINT "accounts_email_lower_case" CHECK ("accounts"."email" = lower("accounts"."email"))
+	CONSTRAINT "accounts_email" UNIQUE("email")
 );
 --> statement-breakpoint
 CREATE TABLE "api_keys" (

@@ -1,8 +1,7 @@
 CREATE TABLE `accounts` (
 	`account_id` text PRIMARY KEY NOT NULL,
 	`email` text NOT NULL,
-	`password_hash` text NOT NULL,
-	CONSTRAINT "accounts_email_lower_case" CHECK("accounts"."email" = lower("accounts"."email"))
+	`password_hash` text NOT NULL
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_email` ON `accounts` (`email`);--> statement-breakpoint

@@ -3,6 +3,7 @@
 //   D1  "nothing was written" is said only where the driver or the server proves it
 //   D2  no text of a driver's error goes on: its message, detail and parameters quote rows
 
+import { DrizzleQueryError } from "drizzle-orm";
 import postgres from "postgres";
 
 import { Fault } from "../../core/errors.ts";
@@ -49,10 +50,7 @@ export function failureOf(thrown: unknown, what: string): Failure {
 
 /** Drizzle wraps the driver's error in one whose message holds the SQL and its parameters. */
 function driverErrorOf(thrown: unknown): unknown {
-  if (!(thrown instanceof Error)) return thrown;
-  return thrown.constructor.name === "DrizzleQueryError" && thrown.cause !== undefined
-    ? thrown.cause
-    : thrown;
+  return thrown instanceof DrizzleQueryError && thrown.cause !== undefined ? thrown.cause : thrown;
 }
 
 function serverFailure(error: postgres.PostgresError, what: string): Failure {

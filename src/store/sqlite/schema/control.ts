@@ -73,10 +73,7 @@ export const accounts = sqliteTable(
     email: text().notNull(),
     password_hash: text().notNull(),
   },
-  (table) => [
-    unique("accounts_email").on(table.email),
-    check("accounts_email_lower_case", sql`${table.email} = lower(${table.email})`),
-  ],
+  (table) => [unique("accounts_email").on(table.email)],
 );
 
 export const audit = sqliteTable(
