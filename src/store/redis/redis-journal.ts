@@ -1,0 +1,247 @@
+// The journal on Redis: each call is one script on the partition's own keys, fenced inside Redis.
+//
+// Two connections of one kind: `commits` carries what answers wait for, `bulk` carries what is large
+// or can wait, so that a big reply never sits before a commit. Both are checked and fenced alike.
+
+import { Fault } from "../../core/errors.ts";
+import { COMMIT_DEADLINE_MS } from "../../core/limits.ts";
+import type {
+  CheckResult,
+  ClaimResult,
+  Commit,
+  CommitResult,
+  FencedWrite,
+  Journal,
+  JournalEntry,
+  Snapshot,
+  Term,
+} from "../../core/ports/journal.ts";
+import {
+  assertClaimRequest,
+  assertCommit,
+  assertLedgerSeq,
+  assertSnapshot,
+  assertTerm,
+} from "../journal-request.ts";
+import { ConnectionKeeper, type Log } from "./connection-keeper.ts";
+import { keysOf } from "./keys.ts";
+import type { RedisConnection } from "./redis-connection.ts";
+import type { Durability } from "./redis-durability.ts";
+import { readEntries, readSnapshot, readStock, readTimeMs, readViews } from "./redis-reads.ts";
+import { countOf, fencedOf, termArgv, unexpected } from "./replies.ts";
+
+export type RedisJournalOptions = {
+  readonly url: string;
+  readonly durability: Durability;
+  readonly log?: Log;
+  /** A commit that has not answered by then is unknown; bulk calls get twice that. */
+  readonly deadlineMs?: number;
+};
+
+/** Entries that one trim script drops: about a millisecond of Redis. */
+const TRIM_ENTRIES_MAX = 1_000;
+
+export class RedisJournal implements Journal {
+  readonly #commits: ConnectionKeeper;
+  readonly #bulk: ConnectionKeeper;
+  readonly #durability: Durability;
+  #warnings: readonly string[] = [];
+
+  /** Connects in the background; calls made until the first attempt is over wait for it. */
+  constructor(options: RedisJournalOptions) {
+    this.#durability = options.durability;
+    const { url, log = () => {}, deadlineMs = COMMIT_DEADLINE_MS } = options;
+    const judge = (problems: readonly string[]): void => this.#judge(problems, log);
+    const shared = { url, log, judge };
+    this.#commits = new ConnectionKeeper({ ...shared, purpose: "commits", deadlineMs });
+    this.#bulk = new ConnectionKeeper({ ...shared, purpose: "bulk", deadlineMs: 2 * deadlineMs });
+  }
+
+  /** With relaxed durability: what an acknowledged answer may not survive. */
+  warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  async create(partition: number, generation: string): Promise<boolean> {
+    const { fence, stock, journal, snapshot } = keysOf(partition);
+    const keys = [fence, stock, journal, snapshot];
+    const [kind] = await (await this.#bulk.get()).run("create", keys, [generation]);
+    if (kind === "OK") return true;
+    if (kind === "EXISTS") return false;
+    if (kind !== "LEFTOVER") throw unexpected("create", kind);
+    throw new Fault("journal_corrupt", `partition ${partition} has no fence but other keys`);
+  }
+
+  async claim(request: {
+    readonly partition: number;
+    readonly view: number;
+    readonly owner: string;
+  }): Promise<ClaimResult> {
+    assertClaimRequest(request);
+    const connection = await this.#commits.get();
+    const { fence } = keysOf(request.partition);
+    const argv = [String(request.view), request.owner];
+    const [kind, ...fields] = await connection.run("claim", [fence], argv);
+    if (kind === "NOSTATE") return { kind: "no_state" };
+    if (kind === "FENCED") return fencedOf(fields);
+    if (kind !== "OK") throw unexpected("claim", kind);
+    const [view, owner, claim, seq, batchId, generation, nowMs] = fields;
+    expectEcho(connection, "claim", view === argv[0] && owner === argv[1]);
+    return {
+      kind: "claimed",
+      claim: countOf(claim),
+      seq: countOf(seq),
+      batchId: batchId ?? "",
+      generation: generation ?? "",
+      nowMs: countOf(nowMs),
+    };
+  }
+
+  /** Hot: bench/journal.ts. One EVALSHA, one fsync. */
+  async commit(request: Commit): Promise<CommitResult> {
+    assertCommit(request);
+    const { term, batchId, bytes, deltas } = request;
+    const { fence, stock, journal } = keysOf(term.partition);
+    const claim = String(term.claim);
+    const seq = String(request.seq);
+    const argv = [String(term.view), claim, seq, batchId, bytes];
+    for (const { skuKey, delta } of deltas) argv.push(skuKey, String(delta));
+
+    const connection = await this.#commits.get();
+    const [kind, ...fields] = await connection.run("commit", [fence, stock, journal], argv);
+    switch (kind) {
+      case "OK":
+      case "DUP": {
+        const isEcho = fields[0] === claim && fields[1] === seq && fields[2] === batchId;
+        expectEcho(connection, "commit", isEcho);
+        return { kind: "committed", duplicate: kind === "DUP", nowMs: countOf(fields[3]) };
+      }
+      case "FENCED":
+        return fencedOf(fields);
+      case "SEQ":
+        return { kind: "out_of_sequence", seq: countOf(fields[0]) };
+      case "NEG":
+        return { kind: "below_zero", skuKey: fields[0] ?? "", available: countOf(fields[1]) };
+      case "NOSTATE":
+        return { kind: "no_state" };
+      default:
+        throw unexpected("commit", kind);
+    }
+  }
+
+  async check(term: Term): Promise<CheckResult> {
+    assertTerm(term);
+    const connection = await this.#commits.get();
+    const { fence } = keysOf(term.partition);
+    const [kind, ...fields] = await connection.run("check", [fence], termArgv(term));
+    if (kind === "NOSTATE") return { kind: "no_state" };
+    if (kind === "FENCED") return fencedOf(fields);
+    if (kind !== "OK") throw unexpected("check", kind);
+    expectEcho(connection, "check", fields[0] === String(term.claim));
+    return { kind: "confirmed", seq: countOf(fields[1]), nowMs: countOf(fields[2]) };
+  }
+
+  async timeMs(): Promise<number> {
+    return readTimeMs(await this.#commits.get());
+  }
+
+  async highestView(partitions: number): Promise<number> {
+    return readViews(await this.#bulk.get(), partitions);
+  }
+
+  async read(
+    partition: number,
+    fromSeq: number,
+    bytesMax: number,
+  ): Promise<readonly JournalEntry[]> {
+    return readEntries(await this.#bulk.get(), { partition, fromSeq, bytesMax });
+  }
+
+  async snapshotOf(partition: number): Promise<Snapshot | null> {
+    return readSnapshot(await this.#bulk.get(), partition);
+  }
+
+  async stockOf(partition: number): Promise<ReadonlyMap<string, number>> {
+    return readStock(await this.#bulk.get(), partition);
+  }
+
+  /** Each piece is a call of its own; the last one switches. */
+  async writeSnapshot(term: Term, snapshot: Snapshot): Promise<FencedWrite> {
+    assertSnapshot(term, snapshot);
+    const { fence, snapshot: stored, staging } = keysOf(term.partition);
+    const keys = [fence, stored, staging];
+    const seq = String(snapshot.seq);
+    const attempt = crypto.randomUUID();
+    const about = [...termArgv(term), seq, attempt, String(snapshot.pieces.length)];
+    const connection = await this.#bulk.get();
+    for (const [index, piece] of snapshot.pieces.entries()) {
+      const argv = [...about, String(index), piece];
+      const [kind, ...fields] = await connection.run("snapshot", keys, argv);
+      if (kind === "ATTEMPT") {
+        // Only a second writer of the same term can do this; the stored snapshot is untouched.
+        throw new Fault("store_unavailable", `partition ${term.partition}: another snapshot`);
+      }
+      const refusal = refusalOf("snapshot", kind, fields);
+      if (refusal !== null) return refusal;
+      expectEcho(connection, "snapshot", fields[0] === seq && fields[1] === attempt);
+    }
+    return { kind: "done" };
+  }
+
+  async trim(term: Term, ledgerSeq: number): Promise<FencedWrite> {
+    assertTerm(term);
+    assertLedgerSeq(ledgerSeq);
+    const { fence, snapshot, journal } = keysOf(term.partition);
+    const argv = [...termArgv(term), String(ledgerSeq), String(TRIM_ENTRIES_MAX)];
+    const connection = await this.#bulk.get();
+    for (;;) {
+      const [kind, ...fields] = await connection.run("trim", [fence, snapshot, journal], argv);
+      const refusal = refusalOf("trim", kind, fields);
+      if (refusal !== null) return refusal;
+      if (countOf(fields[0]) >= countOf(fields[1])) return { kind: "done" };
+    }
+  }
+
+  async release(term: Term): Promise<FencedWrite> {
+    assertTerm(term);
+    const connection = await this.#commits.get();
+    const { fence } = keysOf(term.partition);
+    const [kind, ...fields] = await connection.run("release", [fence], termArgv(term));
+    return refusalOf("release", kind, fields) ?? { kind: "done" };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#commits.close(), this.#bulk.close()]);
+  }
+
+  #judge(problems: readonly string[], log: Log): void {
+    if (this.#durability === "strict" && problems.length > 0) {
+      throw new Fault("store_unavailable", problems.join("; "));
+    }
+    const isNews = problems.join() !== this.#warnings.join();
+    this.#warnings = problems;
+    if (isNews && problems.length > 0) log("warn", { problems }, "durability is relaxed");
+  }
+}
+
+/** The refusals that all fenced writes share; null when it was done. */
+function refusalOf(script: string, kind: string, fields: readonly string[]): FencedWrite | null {
+  switch (kind) {
+    case "OK":
+      return null;
+    case "FENCED":
+      return fencedOf(fields);
+    case "STALE":
+      return { kind: "stale", seq: countOf(fields[0]) };
+    case "NOSTATE":
+      return { kind: "no_state" };
+    default:
+      throw unexpected(script, kind);
+  }
+}
+
+function expectEcho(connection: RedisConnection, script: string, isEcho: boolean): void {
+  if (isEcho) return;
+  connection.distrust(`${script}: the reply does not answer the call`);
+  throw new Fault("unknown", `${script}: the reply does not answer the call`);
+}
