@@ -24,8 +24,8 @@ function saying(allowed: string) {
     if (issue.input === null) return `is empty; must be ${allowed}`;
     if (issue.code !== "invalid_type") return `must be ${allowed}`;
     const found = typeof issue.input;
-    if (found === "object") return `must be ${allowed}, not ${listOrMapping(issue.input)}`;
-    return `must be ${allowed}, not a ${found}`;
+    if (found === "object") return `must be ${allowed} (this is ${listOrMapping(issue.input)})`;
+    return `must be ${allowed} (this is a ${found})`;
   };
 }
 

@@ -276,7 +276,11 @@ class Errors {
   }
 
   add(path: FieldPath, message: string, isAboutKey = false): void {
-    this.#errors.push({ field: fieldOf(path), message, path, isAboutKey });
+    const field = fieldOf(path);
+    const last = this.#errors.at(-1);
+    // A number may break two rules of one field that both say what is allowed.
+    if (last !== undefined && last.field === field && last.message === message) return;
+    this.#errors.push({ field, message, path, isAboutKey });
   }
 
   addIssues(base: FieldPath, issues: readonly z.core.$ZodIssue[], isAboutKey = false): void {
