@@ -8,6 +8,12 @@
 import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
 
+/**
+ * Calls that expire within this of one another expire together: else the place that one leaves
+ * would go to a call that has a fraction of a millisecond left, and charge for nothing.
+ */
+const EXPIRY_GRAIN_MS = 5;
+
 export type CallLaneOptions = {
   readonly name: string;
   readonly deadlineMs: number;
@@ -122,11 +128,11 @@ export class CallLane {
   }
 
   #sweep(): void {
-    const nowMs = performance.now();
+    const nowMs = performance.now() + EXPIRY_GRAIN_MS;
     const expired: Call[] = [];
     for (const call of this.#calls) {
       if (call.expiresAtMs > nowMs) {
-        this.#armSweep(Math.ceil(call.expiresAtMs - nowMs));
+        this.#armSweep(Math.ceil(call.expiresAtMs - nowMs + EXPIRY_GRAIN_MS));
         break;
       }
       expired.push(call);

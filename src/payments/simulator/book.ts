@@ -56,6 +56,13 @@ const SELECT_EVENTS = `SELECT number, order_id AS orderId, type, amount_minor AS
     currency, created_at_ms AS createdAtMs, attempts, next_at_ms AS nextAtMs
   FROM event ORDER BY next_at_ms, number LIMIT ?`;
 
+const DELAY_EVENT = "UPDATE event SET attempts = attempts + 1, next_at_ms = ? WHERE number = ?";
+
+const SELECT_DUE = `SELECT order_id AS orderId FROM charge
+  WHERE state = 'pending' AND due_at_ms <= ? ORDER BY due_at_ms LIMIT ?`;
+
+const SELECT_NEXT_DUE = "SELECT min(due_at_ms) AS dueAtMs FROM charge WHERE state = 'pending'";
+
 const SELECT_PAGE = `SELECT number, order_id AS orderId, amount_minor AS amountMinor, currency,
     token, state, refunded_minor AS refundedMinor, created_at_ms AS createdAtMs,
     updated_at_ms AS updatedAtMs
@@ -108,6 +115,13 @@ export class Book {
   readonly #writeCharge: Statement;
   readonly #writeEvent: Statement;
   readonly #selectEvents: Statement<BookEvent, [number]>;
+  readonly #deleteEvent: Statement;
+  readonly #delayEvent: Statement;
+  readonly #selectDue: Statement<{ orderId: string }, [number, number]>;
+  readonly #selectNextDue: Statement<{ dueAtMs: number | null }, []>;
+  readonly #selectPage: Statement<BookEntry, [number, number]>;
+  readonly #selectTotals: Statement<TotalsRow, []>;
+  readonly #countEvents: Statement<{ count: number }, []>;
 
   /** Throws  when another process has the book open (B3) or the disk refuses. */
   constructor(options: { readonly dataDir: string; readonly hasEvents: boolean }) {
@@ -125,6 +139,13 @@ export class Book {
     this.#writeCharge = this.#database.prepare(WRITE_CHARGE);
     this.#writeEvent = this.#database.prepare(WRITE_EVENT);
     this.#selectEvents = this.#database.prepare(SELECT_EVENTS);
+    this.#deleteEvent = this.#database.prepare("DELETE FROM event WHERE number = ?");
+    this.#delayEvent = this.#database.prepare(DELAY_EVENT);
+    this.#selectDue = this.#database.prepare(SELECT_DUE);
+    this.#selectNextDue = this.#database.prepare(SELECT_NEXT_DUE);
+    this.#selectPage = this.#database.prepare(SELECT_PAGE);
+    this.#selectTotals = this.#database.prepare(SELECT_TOTALS);
+    this.#countEvents = this.#database.prepare("SELECT count(*) AS count FROM event");
   }
 
   /**
@@ -170,23 +191,12 @@ export class Book {
 
   /** Orders whose pending charge is due. */
   dueOrders(nowMs: number, limit: number): string[] {
-    const rows = this.#database
-      .query<{ orderId: string }, [number, number]>(
-        `SELECT order_id AS orderId FROM charge WHERE state = 'pending' AND due_at_ms <= ?
-         ORDER BY due_at_ms LIMIT ?`,
-      )
-      .all(nowMs, limit);
-    return rows.map((row) => row.orderId);
+    return this.#selectDue.all(nowMs, limit).map(({ orderId }) => orderId);
   }
 
   /** When the next pending charge is due, or null when none is pending. */
   nextDueAtMs(): number | null {
-    const row = this.#database
-      .query<{ dueAtMs: number | null }, []>(
-        "SELECT min(due_at_ms) AS dueAtMs FROM charge WHERE state = 'pending'",
-      )
-      .get();
-    return row?.dueAtMs ?? null;
+    return this.#selectNextDue.get()?.dueAtMs ?? null;
   }
 
   /** Undelivered events, those that may be tried soonest first. */
@@ -198,27 +208,20 @@ export class Book {
   settleEvents(settled: readonly { number: number; nextAtMs: number | null }[]): void {
     this.#atomically(() => {
       for (const { number, nextAtMs } of settled) {
-        if (nextAtMs === null) {
-          this.#database.query("DELETE FROM event WHERE number = ?").run(number);
-        } else {
-          this.#database
-            .query("UPDATE event SET attempts = attempts + 1, next_at_ms = ? WHERE number = ?")
-            .run(nextAtMs, number);
-        }
+        if (nextAtMs === null) this.#deleteEvent.run(number);
+        else this.#delayEvent.run(nextAtMs, number);
       }
     });
   }
 
   page({ after, limit }: { after: number; limit: number }): BookEntry[] {
-    return this.#database.query<BookEntry, [number, number]>(SELECT_PAGE).all(after, limit);
+    return this.#selectPage.all(after, limit);
   }
 
   /** Cost: reads the whole book; for tests and people. */
   totals(): BookTotals {
-    const rows = this.#database.query<TotalsRow, []>(SELECT_TOTALS).all();
-    const events = this.#database
-      .query<{ count: number }, []>("SELECT count(*) AS count FROM event")
-      .get();
+    const rows = this.#selectTotals.all();
+    const undeliveredEvents = this.#countEvents.get()?.count ?? 0;
     const states = { pending: 0, paid: 0, declined: 0, voided: 0 };
     const currencies: BookTotals["currencies"] = {};
     let refundCount = 0;
@@ -232,11 +235,26 @@ export class Book {
         refundedMinor: row.refundedMinor,
       };
     }
-    return { states, refundCount, currencies, undeliveredEvents: events?.count ?? 0 };
+    return { states, refundCount, currencies, undeliveredEvents };
   }
 
   close(): void {
-    this.#database.close(false);
+    // SQLite keeps the file, and its lock, until the last statement is gone.
+    const statements = [
+      this.#selectCharge,
+      this.#writeCharge,
+      this.#writeEvent,
+      this.#selectEvents,
+      this.#deleteEvent,
+      this.#delayEvent,
+      this.#selectDue,
+      this.#selectNextDue,
+      this.#selectPage,
+      this.#selectTotals,
+      this.#countEvents,
+    ];
+    for (const statement of statements) statement.finalize();
+    this.#database.close(true);
   }
 
   #atomically<T>(work: () => T): T {
