@@ -136,6 +136,7 @@ function addHold(book: StockBook, sku: SkuState, event: Held): void {
 export function insertHold(book: StockBook, hold: Hold): void {
   hold.sku.holds.set(hold.shopper, hold);
   countHeld(hold.sku, hold.shopper, hold.quantity);
+  if (hold.orderId !== null) hold.sku.paying += hold.quantity;
   book.deadlines.push(hold, hold.deadlineMs);
   const cart = book.carts.get(hold.shopper);
   if (cart === undefined) book.carts.set(hold.shopper, hold);
@@ -146,6 +147,7 @@ export function insertHold(book: StockBook, hold: Hold): void {
 function dropHold(book: StockBook, sku: SkuState, shopper: string): void {
   const hold = holdOf(sku, shopper);
   countHeld(sku, shopper, -hold.quantity);
+  if (hold.orderId !== null) sku.paying -= hold.quantity;
   sku.holds.delete(shopper);
   const cart = book.carts.get(shopper);
   if (cart === hold) book.carts.delete(shopper);
@@ -159,6 +161,7 @@ function applyPinned(book: StockBook, sku: SkuState, event: Pinned): void {
   const hold = holdOf(sku, event.shopper);
   assert(hold.orderId === null, "a hold was pinned by two orders");
   hold.orderId = event.orderId;
+  sku.paying += hold.quantity;
   hold.wasPinned = true;
   if (event.deadlineMs === hold.deadlineMs) return;
   hold.deadlineMs = event.deadlineMs;
@@ -178,7 +181,9 @@ function applyConfirmed(book: StockBook, sku: SkuState, event: Confirmed): void 
 
 function unpin(sku: SkuState, shopper: string, orderId: string): void {
   const hold = sku.holds.get(shopper);
-  if (hold?.orderId === orderId) hold.orderId = null;
+  if (hold?.orderId !== orderId) return;
+  hold.orderId = null;
+  sku.paying -= hold.quantity;
 }
 
 function holdOf(sku: SkuState, shopper: string): Hold {

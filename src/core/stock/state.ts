@@ -62,6 +62,8 @@ export type SkuState = {
   released: number;
   sold: number;
   held: number;
+  /** Of the held ones, those that an order has pinned. */
+  paying: number;
   /** The number of the last hold. */
   holdCount: number;
   group: GroupState | null;
@@ -104,6 +106,7 @@ export function unconfiguredSku(key: string): SkuState {
     released: 0,
     sold: 0,
     held: 0,
+    paying: 0,
     holdCount: 0,
     group: null,
     holds: new Map(),

@@ -1,0 +1,63 @@
+#!/usr/bin/env bun
+// Breaks the code on purpose, one way at a time, and runs the tests that must notice.
+//
+// Usage   bun run mutants [part of a name]
+// Exit    0 when every mutant was caught, 1 when one survived, 2 when one no longer applies.
+
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { CORE_MUTANTS, type Mutant } from "../test/mutants/core.ts";
+
+const ROOT = resolve(import.meta.dir, "..");
+const PART = process.argv[2] ?? "";
+
+type Suite = { readonly mutants: readonly Mutant[]; readonly command: readonly string[] };
+
+const SUITES: readonly Suite[] = [
+  { mutants: CORE_MUTANTS, command: ["test", "src/core/stock/book.property.test.ts"] },
+];
+
+/** Runs one suite over a copy with one change. True when the tests noticed. */
+async function isCaught(mutant: Mutant, command: readonly string[]): Promise<boolean> {
+  const copy = await mkdtemp(join(tmpdir(), "doorbuster-mutant-"));
+  try {
+    for (const part of ["src", "test", "package.json", "tsconfig.json", "bunfig.toml"]) {
+      await cp(join(ROOT, part), join(copy, part), { recursive: true });
+    }
+    await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
+    const path = join(copy, mutant.file);
+    const source = await readFile(path, "utf8");
+    const places = source.split(mutant.find).length - 1;
+    if (places !== 1) {
+      process.stderr.write(`${mutant.name}: its text stands ${places} times in ${mutant.file}\n`);
+      process.exit(2);
+    }
+    await writeFile(
+      path,
+      source.replace(mutant.find, () => mutant.replace),
+    );
+    const run = Bun.spawn([process.execPath, ...command], {
+      cwd: copy,
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    return (await run.exited) !== 0;
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+let total = 0;
+let caught = 0;
+for (const { mutants, command } of SUITES) {
+  for (const mutant of mutants.filter(({ name }) => name.includes(PART))) {
+    total++;
+    const noticed = await isCaught(mutant, command);
+    if (noticed) caught++;
+    process.stdout.write(`${noticed ? "caught  " : "SURVIVED"} ${mutant.name}\n`);
+  }
+}
+process.stdout.write(`${caught}/${total} mutants caught\n`);
+process.exit(caught === total ? 0 : 1);

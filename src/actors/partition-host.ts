@@ -1,0 +1,35 @@
+import type { Fault } from "../core/errors.ts";
+import type { Journal, Term } from "../core/ports/journal.ts";
+import type { LedgerRow } from "../core/ports/ledger.ts";
+import type { Logger } from "../core/ports/logger.ts";
+import type { Runtime } from "../core/ports/runtime.ts";
+import type { LoadGate } from "./load-gate.ts";
+
+/** What a partition needs of the node that it lives on. */
+export interface PartitionHost {
+  readonly journal: Journal;
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  /** Node id and incarnation: no two engines ever share one. */
+  readonly owner: string;
+  /** The data set's: a fence of another generation is not ours. */
+  readonly generation: string;
+  readonly loads: LoadGate;
+  requestTurn(partition: { turn(): void }): void;
+  /** True while the ledger is so far behind that no new hold may be taken. */
+  isBacklogFull(): boolean;
+  /** May this node claim? False while its clock and the store's disagree. */
+  mayClaim(): boolean;
+  /** Highest seq of the partition in the ledger. Faults while the ledger is away. */
+  ledgerSeq(partition: number): Promise<number>;
+  /** Highest seq that the ledger is known to have, without asking. */
+  knownLedgerSeq(partition: number): number;
+  onCommitted(row: LedgerRow, tookMs: number, answerCount: number): void;
+  onServing(partition: number, term: Term, seq: number): void;
+  /** Fenced by another owner. */
+  onLost(partition: number, owner: string, claim: number): void;
+  onHalted(partition: number, reason: string): void;
+  onUnknown(partition: number, fault: Fault): void;
+  /** The store's time against the partition's. */
+  onDrift(driftMs: number): void;
+}

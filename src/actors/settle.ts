@@ -1,0 +1,116 @@
+// Settling: how a partition gets a claim, at its start and out of every doubt.
+//
+// Claim again. The claim fences whatever of ours may still be under way, so what the fence says then
+// is final: it shows my batch id → it is written; it shows the seq before, and nobody else claimed
+// in between → commit the same batch again; anything else → drop memory and recover.
+
+import { Fault } from "../core/errors.ts";
+import type { Fenced, Term } from "../core/ports/journal.ts";
+import type { Flight } from "./flight.ts";
+import type { PartitionHost } from "./partition-host.ts";
+import { recover, type Recovered } from "./recovery.ts";
+
+const RETRY_MS_MIN = 20;
+const RETRY_MS_MAX = 500;
+
+export type Claimed = {
+  readonly term: Term;
+  readonly storeNowMs: number;
+  /** Monotonic time at which the claim was sent: what it confirms, it confirms from then on. */
+  readonly sentAtMs: number;
+};
+
+export type Settled =
+  | ({ readonly kind: "written" } & Claimed)
+  | ({ readonly kind: "not_written" } & Claimed)
+  | ({
+      readonly kind: "recovered";
+      readonly recovered: Recovered;
+      readonly batchId: string;
+    } & Claimed)
+  | { readonly kind: "fenced"; readonly owner: string; readonly claim: number }
+  | { readonly kind: "halted"; readonly reason: string }
+  | { readonly kind: "given_up" };
+
+export type SettleRequest = {
+  readonly partition: number;
+  readonly view: number;
+  /** The term in doubt; null when memory holds nothing. */
+  readonly term: Term | null;
+  /** The last batch that memory knows to be committed. */
+  readonly seq: number;
+  readonly lastBatchId: string;
+  readonly flight: Flight | null;
+  readonly isGivenUp: () => boolean;
+  /** Called when the store is surely not reached: nobody should wait for it. */
+  readonly onStoreAway: () => void;
+};
+
+/** Tries until it knows, or the partition is given up. Never throws for the store's faults. */
+export async function settle(host: PartitionHost, request: SettleRequest): Promise<Settled> {
+  let retryMs = RETRY_MS_MIN;
+  for (let attempts = 1; ; attempts++) {
+    if (request.isGivenUp()) return { kind: "given_up" };
+    try {
+      if (!host.mayClaim()) throw new Fault("store_unavailable", "clocks disagree: no claims");
+      return await host.loads.run(() => attempt(host, request, attempts));
+    } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause;
+      if (cause.code === "journal_corrupt") return { kind: "halted", reason: cause.message };
+      if (cause.code === "store_unavailable") request.onStoreAway();
+      host.log.warn({ partition: request.partition, fault: cause.message }, "cannot claim yet");
+    }
+    await host.runtime.pause(retryMs);
+    retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+  }
+}
+
+async function attempt(
+  host: PartitionHost,
+  request: SettleRequest,
+  attempts: number,
+): Promise<Settled> {
+  const { partition, view } = request;
+  const sentAtMs = host.runtime.clock.monotonicMs();
+  const claimed = await host.journal.claim({ partition, view, owner: host.owner });
+  if (claimed.kind === "no_state") return { kind: "halted", reason: "its fence is missing" };
+  if (claimed.kind === "fenced") return fencedOf(claimed);
+  if (claimed.generation !== host.generation) {
+    const reason = `the fence is of generation ${claimed.generation}, not ${host.generation}`;
+    return { kind: "halted", reason };
+  }
+  const term: Term = { partition, view, owner: host.owner, claim: claimed.claim };
+  const common = { term, storeNowMs: claimed.nowMs, sentAtMs };
+  const memory = compareMemory(request, claimed, attempts);
+  if (memory !== "lost") return { kind: memory, ...common };
+
+  const ledgerSeq = await host.ledgerSeq(partition);
+  if (ledgerSeq > claimed.seq) {
+    const reason = `the journal is at ${claimed.seq}, the ledger already has ${ledgerSeq}`;
+    return { kind: "halted", reason };
+  }
+  const recovered = await recover(host.journal, term, claimed.seq);
+  return { kind: "recovered", recovered, batchId: claimed.batchId, ...common };
+}
+
+/** Is memory still the truth, with or without the batch in flight? */
+function compareMemory(
+  request: SettleRequest,
+  claimed: { readonly claim: number; readonly seq: number; readonly batchId: string },
+  attempts: number,
+): "written" | "not_written" | "lost" {
+  const { term, flight } = request;
+  if (term === null || flight === null) return "lost";
+  const { commit } = flight;
+  if (commit !== null && claimed.seq === commit.seq && claimed.batchId === commit.batchId) {
+    return "written";
+  }
+  // Each attempt of ours may have counted one claim; a higher number means that another claimed.
+  const isAlone = claimed.claim <= term.claim + attempts;
+  const isBefore = claimed.seq === request.seq && claimed.batchId === request.lastBatchId;
+  return isAlone && isBefore ? "not_written" : "lost";
+}
+
+function fencedOf(fenced: Fenced): Settled {
+  return { kind: "fenced", owner: fenced.owner, claim: fenced.claim };
+}

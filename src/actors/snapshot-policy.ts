@@ -1,0 +1,102 @@
+// When a partition's book is written down, and its journal cut behind it.
+//
+// A snapshot is taken between batches, from a quiet moment if one comes, and written in the
+// background: nobody's answer waits for it. Replay then stays within SNAPSHOT_FORCED_BYTES.
+
+import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
+import type { Term } from "../core/ports/journal.ts";
+import { encodeBook } from "../core/stock/snapshot.ts";
+import type { StockBook } from "../core/stock/state.ts";
+import type { PartitionHost } from "./partition-host.ts";
+import type { Recovered } from "./recovery.ts";
+
+/** Under a stampede no quiet moment comes: then at this size. Replays in about a second. */
+const SNAPSHOT_FORCED_BYTES = 8 * SNAPSHOT_AFTER_BYTES;
+
+/** Fewer waiting commands than this is a quiet moment. */
+const QUIET_COMMANDS = 16;
+
+/** How often the journal is cut as the ledger gets ahead. */
+const TRIM_EVERY_MS = 5_000;
+
+export class SnapshotPolicy {
+  readonly #partition: number;
+  readonly #host: PartitionHost;
+  #bytesSince = 0;
+  #lastBytes = 0;
+  #storedSeq = 0;
+  #trimmedSeq = 0;
+  #isWriting = false;
+  #trimAtMs = 0;
+
+  constructor(partition: number, host: PartitionHost) {
+    this.#partition = partition;
+    this.#host = host;
+  }
+
+  loaded(recovered: Recovered): void {
+    this.#bytesSince = recovered.replayedBytes;
+    this.#storedSeq = recovered.snapshotSeq;
+    this.#trimmedSeq = 0;
+  }
+
+  grew(bytes: number): void {
+    this.#bytesSince += bytes;
+  }
+
+  /** Called with nothing in flight. Encodes now, writes later. */
+  beforeTurn(term: Term, seq: number, book: StockBook, waitingCount: number): void {
+    if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#isWriting) return;
+    // A book of many megabytes is written again only when the journal has grown by as much.
+    if (this.#bytesSince < this.#lastBytes) return;
+    if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
+    void this.#write(term, seq, encodeBook(book));
+  }
+
+  tick(term: Term | null, monotonicMs: number): void {
+    if (term === null || this.#isWriting || monotonicMs < this.#trimAtMs) return;
+    this.#trimAtMs = monotonicMs + TRIM_EVERY_MS;
+    void this.#trim(term);
+  }
+
+  /** Before a clean hand-off, so that the next owner has nothing to replay. */
+  async last(term: Term, seq: number, book: StockBook): Promise<void> {
+    if (seq === this.#storedSeq || this.#isWriting) return;
+    await this.#write(term, seq, encodeBook(book));
+  }
+
+  async #write(term: Term, seq: number, pieces: string[]): Promise<void> {
+    this.#isWriting = true;
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.#bytesSince = 0;
+    try {
+      const result = await this.#host.journal.writeSnapshot(term, { seq, pieces });
+      if (result.kind === "done") {
+        this.#storedSeq = seq;
+        this.#lastBytes = bytes;
+      }
+      this.#host.log.info(
+        { partition: this.#partition, seq, bytes, result: result.kind },
+        "snapshot written",
+      );
+    } catch (cause) {
+      // The journal still has everything: a later one will do.
+      this.#host.log.warn({ partition: this.#partition, err: String(cause) }, "snapshot failed");
+    } finally {
+      this.#isWriting = false;
+    }
+    await this.#trim(term);
+  }
+
+  async #trim(term: Term): Promise<void> {
+    const ledgerSeq = this.#host.knownLedgerSeq(this.#partition);
+    const toSeq = Math.min(this.#storedSeq, ledgerSeq);
+    if (toSeq <= this.#trimmedSeq) return;
+    try {
+      const result = await this.#host.journal.trim(term, ledgerSeq);
+      if (result.kind === "done") this.#trimmedSeq = toSeq;
+    } catch (cause) {
+      this.#host.log.warn({ partition: this.#partition, err: String(cause) }, "trim failed");
+    }
+  }
+}

@@ -1,0 +1,265 @@
+// StockNode
+//
+// The partitions that this node owns, behind the `Stock` port: any other folder asks here and never
+// sees a partition. Owns their scheduling (turns, ticks, loads) and their counters.
+
+import { assert } from "../core/assert.ts";
+import { Fault } from "../core/errors.ts";
+import {
+  CLOCK_DRIFT_WARN_MS,
+  CLOCK_SKEW_MAX_MS,
+  LOADS_AT_ONCE_MAX,
+  REQUEST_DEADLINE_MS,
+} from "../core/limits.ts";
+import type { Journal, Term } from "../core/ports/journal.ts";
+import type { LedgerFeed } from "../core/ports/ledger-feed.ts";
+import type { LedgerRow } from "../core/ports/ledger.ts";
+import type { Logger } from "../core/ports/logger.ts";
+import type { Runtime } from "../core/ports/runtime.ts";
+import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts";
+import type { Command, HoldRefusal, Outcome, OutcomeOf } from "../core/stock/command.ts";
+import { viewOf, windowRefusal } from "../core/stock/decide.ts";
+import { availableOf, cartOf, type SkuState, type StockBook } from "../core/stock/state.ts";
+import { LoadGate } from "./load-gate.ts";
+import type { PartitionHost } from "./partition-host.ts";
+import { Partition } from "./partition.ts";
+import { NodeStats } from "./stats.ts";
+import { Turns } from "./turns.ts";
+
+/** How often deadlines are looked at: a lapse is at most about this late (I5: one second). */
+const TICK_MS = 100;
+
+const SOLD_OUT: HoldRefusal = { kind: "sold_out" };
+
+export type StockNodeOptions = {
+  readonly journal: Journal;
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  readonly ledger: LedgerFeed;
+  /** Node id and incarnation. */
+  readonly owner: string;
+  readonly generation: string;
+  readonly partitionCount: number;
+  readonly onLost: (partition: number, owner: string) => void;
+};
+
+export class StockNode implements Stock, PartitionHost {
+  readonly journal: Journal;
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  readonly owner: string;
+  readonly generation: string;
+  readonly loads = new LoadGate(LOADS_AT_ONCE_MAX);
+  readonly stats = new NodeStats();
+  readonly #ledger: LedgerFeed;
+  readonly #partitions: readonly Partition[];
+  readonly #turns: Turns<{ turn(): void }>;
+  readonly #onLost: (partition: number, owner: string) => void;
+  readonly #endTicks: () => void;
+  #skewMs = 0;
+
+  constructor(options: StockNodeOptions) {
+    this.journal = options.journal;
+    this.runtime = options.runtime;
+    this.log = options.log;
+    this.owner = options.owner;
+    this.generation = options.generation;
+    this.#ledger = options.ledger;
+    this.#onLost = options.onLost;
+    this.#turns = new Turns((task) => options.runtime.soon(task));
+    this.#partitions = Array.from(
+      { length: options.partitionCount },
+      (_, id) => new Partition(id, this),
+    );
+    this.#endTicks = options.runtime.every(TICK_MS, () => this.#tick());
+  }
+
+  get partitions(): readonly Partition[] {
+    return this.#partitions;
+  }
+
+  /** The difference between the OS clock and the store's, as the engine last measured it. */
+  set clockSkewMs(skewMs: number) {
+    this.#skewMs = skewMs;
+  }
+
+  get clockSkewMs(): number {
+    return this.#skewMs;
+  }
+
+  /** Begins to claim and load a partition under a view. */
+  own(partition: number, view: number): void {
+    this.#partition(partition).start(view);
+  }
+
+  /** Gives a partition up cleanly. */
+  async disown(partition: number): Promise<void> {
+    await this.#partition(partition).stop();
+    this.#ledger.dropped(partition);
+  }
+
+  /** Gives all up cleanly; everything accepted is answered first. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#partitions.map((partition) => this.disown(partition.id)));
+    this.#endTicks();
+  }
+
+  /** Hot path (bench/hold.ts): one promise, one envelope. */
+  ask<C extends Command>(sku: SkuRef, command: C): Promise<OutcomeOf<C>> {
+    const partition = this.#partition(sku.partition);
+    const arrivedMs = this.runtime.clock.monotonicMs();
+    return new Promise<Outcome>((resolve, reject) => {
+      partition.ask({
+        key: sku.key,
+        command,
+        arrivedMs,
+        deadlineMs: arrivedMs + REQUEST_DEADLINE_MS,
+        resolve,
+        reject,
+      });
+    }) as Promise<OutcomeOf<C>>;
+  }
+
+  /** Hot path (bench/hold.ts). Only while nobody holds the SKU: a holder's PUT is never refused. */
+  refuseEarly(sku: SkuRef): HoldRefusal | null {
+    const partition = this.#partition(sku.partition);
+    const state = partition.freshBook()?.skus.get(sku.key);
+    if (state === undefined || state.holds.size > 0) return null;
+    const closed = windowRefusal(state, partition.nowMs());
+    if (closed !== null) return closed;
+    return availableOf(state) === 0 ? SOLD_OUT : null;
+  }
+
+  async cart(shopper: string): Promise<{ holds: readonly CartHold[]; complete: boolean }> {
+    const holds: CartHold[] = [];
+    const answers = await Promise.allSettled(
+      this.#partitions.map((partition) =>
+        this.#read(partition, true, (book, nowMs) => {
+          for (const hold of cartOf(book, shopper)) {
+            if (hold.deadlineMs <= nowMs) continue;
+            holds.push({ skuKey: hold.sku.key, hold: viewOf(hold) });
+          }
+        }),
+      ),
+    );
+    const complete = answers.every((answer) => answer.status === "fulfilled");
+    return { holds, complete };
+  }
+
+  async counts(skus: readonly SkuRef[]): Promise<readonly (SkuCounts | null)[]> {
+    const counts: (SkuCounts | null)[] = skus.map(() => null);
+    const byPartition = new Map<number, number[]>();
+    skus.forEach((sku, index) => {
+      const list = byPartition.get(sku.partition);
+      if (list === undefined) byPartition.set(sku.partition, [index]);
+      else list.push(index);
+    });
+    await Promise.allSettled(
+      [...byPartition].map(([id, indexes]) =>
+        this.#read(this.#partition(id), false, (book) => {
+          for (const index of indexes) {
+            const state = book.skus.get(skus[index]!.key);
+            counts[index] = state === undefined ? null : countsOf(state);
+          }
+        }),
+      ),
+    );
+    return counts;
+  }
+
+  requestTurn(partition: { turn(): void }): void {
+    this.#turns.request(partition);
+  }
+
+  isBacklogFull(): boolean {
+    return this.#ledger.isFull();
+  }
+
+  mayClaim(): boolean {
+    return Math.abs(this.#skewMs) <= CLOCK_SKEW_MAX_MS;
+  }
+
+  async ledgerSeq(partition: number): Promise<number> {
+    return Math.max(await this.#ledger.highest(partition), this.#ledger.known(partition));
+  }
+
+  knownLedgerSeq(partition: number): number {
+    return this.#ledger.known(partition);
+  }
+
+  onCommitted(row: LedgerRow, tookMs: number, answerCount: number): void {
+    this.stats.commits++;
+    this.stats.committedBytes += row.bytes.length;
+    this.stats.commitMs.record(tookMs);
+    this.stats.batchAnswers.record(answerCount);
+    this.#ledger.committed(row);
+  }
+
+  onServing(partition: number, term: Term, seq: number): void {
+    const { view, claim } = term;
+    this.log.info({ partition, view, claim, seq, owner: this.owner }, "partition serving");
+    this.#ledger.serving(partition, seq);
+  }
+
+  onLost(partition: number, owner: string, claim: number): void {
+    this.stats.fenced++;
+    this.log.warn({ partition, owner, claim }, "partition fenced: another owner has it");
+    this.#ledger.dropped(partition);
+    this.#onLost(partition, owner);
+  }
+
+  onHalted(partition: number, reason: string): void {
+    this.stats.halted++;
+    this.log.error({ partition, reason }, "partition halted: its SKUs sell nothing");
+    this.#ledger.dropped(partition);
+  }
+
+  onUnknown(partition: number, fault: Fault): void {
+    this.stats.unknown++;
+    this.log.warn({ partition, fault: fault.message }, "outcome unknown: claiming again");
+  }
+
+  onDrift(driftMs: number): void {
+    if (Math.abs(driftMs) <= Math.abs(this.stats.driftMs)) return;
+    this.stats.driftMs = driftMs;
+    if (Math.abs(driftMs) > CLOCK_DRIFT_WARN_MS) {
+      this.log.warn({ driftMs: Math.round(driftMs) }, "the store's clock runs away from ours");
+    }
+  }
+
+  #tick(): void {
+    const monotonicMs = this.runtime.clock.monotonicMs();
+    for (const partition of this.#partitions) partition.tick(monotonicMs);
+  }
+
+  #partition(id: number): Partition {
+    const partition = this.#partitions[id];
+    assert(partition !== undefined, "a partition number beyond the cluster's");
+    return partition;
+  }
+
+  #read(
+    partition: Partition,
+    isStrict: boolean,
+    look: (book: StockBook, nowMs: number) => void,
+  ): Promise<void> {
+    const arrivedMs = this.runtime.clock.monotonicMs();
+    return new Promise<void>((resolve, reject) => {
+      partition.read({
+        arrivedMs,
+        deadlineMs: arrivedMs + REQUEST_DEADLINE_MS,
+        isStrict,
+        answer: (book, nowMs) => {
+          look(book, nowMs);
+          resolve();
+        },
+        reject: (fault: Fault) => reject(fault),
+      });
+    });
+  }
+}
+
+function countsOf(sku: SkuState): SkuCounts {
+  const { key, released, held, paying, sold } = sku;
+  return { skuKey: key, released, available: availableOf(sku), held, paying, sold };
+}

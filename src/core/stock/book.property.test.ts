@@ -1,0 +1,204 @@
+// I1, I5 and I7 after every step of random histories, against a second, slower opinion of what a
+// SKU is; and replay of the events gives an equal state. The mutants of scripts/mutants.ts must
+// make this file fail.
+
+import { describe, expect, test } from "bun:test";
+
+import fc from "fast-check";
+
+import { apply } from "./apply.ts";
+import { BatchBuilder, decodeBatch } from "./codec.ts";
+import type { Command, Outcome } from "./command.ts";
+import { decide, nextLapse } from "./decide.ts";
+import type { StockEvent } from "./event.ts";
+import { StockModel } from "./model.test-support.ts";
+import { decodeBook, encodeBook } from "./snapshot.ts";
+import { availableOf, emptyBook, type StockBook } from "./state.ts";
+
+const KEYS = ["sale/a", "sale/b", "sale/c"] as const;
+const SHOPPERS = ["s1", "s2", "s3"] as const;
+const ORDERS = ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9"] as const;
+const RUNS = 20_000;
+
+type Step = { readonly key: string; readonly command: Command; readonly advanceMs: number };
+
+/** Deadlines in the tests are 100 ms holds and 250 ms pay windows: steps of every size around them. */
+const advance = fc.oneof(
+  fc.constantFrom(0, 0, 0, 1, 99, 100, 101, 149, 150, 250),
+  fc.integer({ min: 0, max: 400 }),
+);
+
+const shopper = fc.constantFrom(...SHOPPERS);
+const orderId = fc.constantFrom(...ORDERS);
+const quantity = fc.constantFrom(1, 1, 1, 2, 2, 3);
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("hold" as const), shopper, quantity }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("give_back" as const), shopper }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("pin" as const),
+      shopper,
+      orderId,
+      quantity,
+      priceMinor: fc.constantFrom(100, 100, 100, 120),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("unpin" as const), shopper, orderId }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("confirm" as const), shopper, orderId, quantity }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("return" as const), shopper, orderId, quantity }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("configure" as const),
+      version: fc.integer({ min: 1, max: 12 }),
+      phase: fc.constantFrom("live" as const, "live" as const, "live" as const, "paused" as const),
+      startsAtMs: fc.constantFrom(0, 1_000),
+      endsAtMs: fc.constantFrom(3_000, 1_000_000),
+      holdMs: fc.constant(100),
+      payMs: fc.constant(250),
+      limit: fc.integer({ min: 1, max: 3 }),
+      priceMinor: fc.constantFrom(100, 120),
+      released: fc.integer({ min: 0, max: 6 }),
+      group: fc.constant(null),
+      groupLimit: fc.constant(3),
+    }),
+  },
+);
+
+const step: fc.Arbitrary<Step> = fc.record({
+  key: fc.constantFrom(...KEYS),
+  command,
+  advanceMs: advance,
+});
+
+/** SKUs a and b share a group; c stands alone. */
+function inGroup({ key, command: asked, advanceMs }: Step): Step {
+  if (asked.kind !== "configure") return { key, command: asked, advanceMs };
+  return { key, command: { ...asked, group: key === "sale/c" ? null : "g" }, advanceMs };
+}
+
+/** One shopper an order: what the shop keeps to by its unique keys. */
+function ofOneShopper(steps: readonly Step[]): Step[] {
+  return steps.map((one) => {
+    const asked = one.command;
+    if (!("orderId" in asked)) return one;
+    const owner =
+      SHOPPERS[ORDERS.indexOf(asked.orderId as (typeof ORDERS)[number]) % SHOPPERS.length]!;
+    return { ...one, command: { ...asked, shopper: owner } };
+  });
+}
+
+const opening: Step[] = KEYS.map((key) => ({
+  key,
+  advanceMs: 0,
+  command: {
+    kind: "configure",
+    version: 1,
+    phase: "live",
+    startsAtMs: 1_000,
+    endsAtMs: 1_000_000,
+    holdMs: 100,
+    payMs: 250,
+    limit: 2,
+    priceMinor: 100,
+    released: 4,
+    group: key === "sale/c" ? null : "g",
+    groupLimit: 3,
+  },
+}));
+
+type Recorded = { readonly key: string; readonly event: StockEvent; readonly delta: number };
+
+function run(
+  book: StockBook,
+  steps: readonly Step[],
+  onStep: (one: Step, outcome: Outcome, nowMs: number) => void,
+): Recorded[] {
+  const recorded: Recorded[] = [];
+  const record = (key: string, event: StockEvent): void => {
+    recorded.push({ key, event, delta: apply(book, key, event) });
+  };
+  let nowMs = 1_000;
+  for (const one of steps) {
+    nowMs += one.advanceMs;
+    for (let due = nextLapse(book, nowMs); due !== null; due = nextLapse(book, nowMs)) {
+      record(due.key, due.event);
+    }
+    const { outcome, event } = decide(book, one.key, one.command, nowMs);
+    if (event !== null) record(one.key, event);
+    onStep(one, outcome, nowMs);
+  }
+  return recorded;
+}
+
+describe("random histories", () => {
+  test("agree with the model step by step and keep I1, I5 and I7", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 60, size: "max" }), (random) => {
+        const steps = ofOneShopper([...opening, ...random].map(inGroup));
+        const book = emptyBook();
+        const model = new StockModel();
+        run(book, steps, (one, outcome, nowMs) => {
+          expect({ step: one, outcome }).toEqual({
+            step: one,
+            outcome: model.decide(one.key, one.command, nowMs),
+          });
+          expect(summaryOf(book)).toEqual(model.summary());
+          model.check();
+        });
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("replay of the journaled text, and of a snapshot and the rest, gives an equal book", () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 5, maxLength: 60, size: "max" }),
+        fc.nat({ max: 60 }),
+        (random, cut) => {
+          const steps = ofOneShopper([...opening, ...random].map(inGroup));
+          const book = emptyBook();
+          const recorded = run(book, steps, () => {});
+          const replayed = emptyBook();
+          let afterSnapshot: StockBook | null = null;
+          recorded.forEach(({ key, event, delta }, index) => {
+            if (index === cut) afterSnapshot = decodeBook(encodeBook(replayed));
+            const batch = new BatchBuilder(1_000);
+            batch.add(key, event, delta);
+            const { events, skuKeys } = decodeBatch(batch.build().bytes);
+            expect(events[0]!.event).toEqual(event);
+            expect(apply(replayed, skuKeys[0]!, events[0]!.event)).toBe(delta);
+            if (afterSnapshot !== null) apply(afterSnapshot, key, event);
+          });
+          expect(encodeBook(replayed)).toEqual(encodeBook(book));
+          if (afterSnapshot !== null) expect(sorted(afterSnapshot)).toEqual(sorted(book));
+          expect(summaryOf(replayed)).toEqual(summaryOf(book));
+        },
+      ),
+      { numRuns: RUNS / 4 },
+    );
+  });
+});
+
+/** A snapshot's lines without their order: maps of a decoded book were filled in another one. */
+function sorted(book: StockBook): string[] {
+  return encodeBook(book).join("\n").split("\n").sort();
+}
+
+function summaryOf(book: StockBook): Record<string, unknown> {
+  const summary: Record<string, unknown> = {};
+  for (const [key, sku] of book.skus) {
+    const { released, sold, held, paying } = sku;
+    summary[key] = { released, sold, held, paying, available: availableOf(sku) };
+  }
+  return summary;
+}

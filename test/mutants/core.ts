@@ -1,0 +1,114 @@
+// Deliberate breakages of the stock core. Each must make the property test fail; `bun run mutants`
+// runs them all and prints caught/total. `find` must stand exactly once in its file.
+
+export type Mutant = {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+};
+
+const decide = "src/core/stock/decide.ts";
+const apply = "src/core/stock/apply.ts";
+
+export const CORE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "limit ignores bought units",
+    file: decide,
+    find: "if (held + bought + more > sku.limit)",
+    replace: "if (held + more > sku.limit)",
+  },
+  {
+    name: "limit ignores holds",
+    file: decide,
+    find: "if (held + bought + more > sku.limit)",
+    replace: "if (bought + more > sku.limit)",
+  },
+  {
+    name: "group limit ignored",
+    file: decide,
+    find: "if (group === null) return null;",
+    replace: "if (group !== undefined) return null;",
+  },
+  {
+    name: "lapse one millisecond late",
+    file: "src/core/stock/deadlines.ts",
+    find: "this.#times[0]! <= nowMs)",
+    replace: "this.#times[0]! < nowMs)",
+  },
+  {
+    name: "return counted twice",
+    file: apply,
+    find: "countBought(sku, effect.shopper, -effect.quantity);",
+    replace:
+      "countBought(sku, effect.shopper, -effect.quantity);\n      sku.sold -= effect.quantity;",
+  },
+  {
+    name: "a return is not remembered",
+    file: apply,
+    find: 'effect.state = "returned";',
+    replace: "",
+  },
+  {
+    name: "paying hold lapses without a record",
+    file: decide,
+    find: "if (hold === null) return null;\n  return { key",
+    replace:
+      "if (hold === null) return null;\n  if (hold.orderId !== null) {\n    hold.sku.holds.delete(hold.shopper);\n    return null;\n  }\n  return { key",
+  },
+  {
+    name: "confirm without a pin or free stock",
+    file: decide,
+    find: "if (!fromPin && !free) {",
+    replace: "if (!fromPin && !free && quantity > sku.released) {",
+  },
+  {
+    name: "confirm from free stock over the limit",
+    file: decide,
+    find: "const free = quantity <= availableOf(sku) && limitRefusal(sku, shopper, quantity) === null;",
+    replace: "const free = quantity <= availableOf(sku);",
+  },
+  {
+    name: "too_few granted in part",
+    file: decide,
+    find: 'if (available > 0) return no({ kind: "too_few", available });',
+    replace:
+      "if (available > 0) return decideHold(sku, { ...command, quantity: mine + available }, nowMs);",
+  },
+  {
+    name: "replay skips lapses",
+    file: "src/core/stock/codec.ts",
+    find: 'return { kind: "lapsed", shopper: text(2) };',
+    replace: 'return { kind: "changed", shopper: text(2), quantity: 1 };',
+  },
+  {
+    name: "deadline moved by PUT",
+    file: apply,
+    find: "hold.quantity = event.quantity;",
+    replace: "hold.quantity = event.quantity;\n      hold.deadlineMs += 50;",
+  },
+  {
+    name: "a second pin moves the deadline",
+    file: decide,
+    find: "const deadlineMs = hold.wasPinned",
+    replace: "const deadlineMs = hold.wasPinned && nowMs < 0",
+  },
+  {
+    name: "a pin after an unpin ties the hold",
+    file: decide,
+    find: 'if (effect !== undefined) return no({ kind: "hold_lapsed" });',
+    replace: "",
+  },
+  {
+    name: "an older version configures",
+    file: decide,
+    find: "if (command.version <= sku.version) {",
+    replace: "if (command.version < sku.version) {",
+  },
+  {
+    name: "released may fall under what is sold and held",
+    file: decide,
+    find: "const minimum = sku.sold + sku.held;",
+    replace: "const minimum = sku.sold;",
+  },
+];
