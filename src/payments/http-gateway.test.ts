@@ -30,7 +30,7 @@ function gatewayOf(url: string): HttpPaymentGateway {
 }
 
 /** A server that treats bytes as it pleases. */
-function startSocketServer(onData: (socket: Bun.Socket<undefined>) => void): string {
+function startSocketServer(onData: (socket: Bun.Socket) => void): string {
   const listener = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,

@@ -58,7 +58,8 @@ export class HttpPaymentGateway implements PaymentGateway {
 
   async charge(charge: Charge): Promise<ChargeState> {
     assert(Number.isSafeInteger(charge.amountMinor) && charge.amountMinor >= 0, "whole units");
-    const body = JSON.stringify(charge);
+    const { orderId, amountMinor, currency, token, payUntilMs } = charge;
+    const body = JSON.stringify({ orderId, amountMinor, currency, token, payUntilMs });
     const state = await this.#charges.run((signal) =>
       this.#ask("charge", this.#chargesUrl, {
         method: "POST",
@@ -67,8 +68,7 @@ export class HttpPaymentGateway implements PaymentGateway {
         signal,
       }),
     );
-    if (state.kind === "paid" && state.amountMinor !== charge.amountMinor) {
-      const { orderId, amountMinor } = charge;
+    if (state.kind === "paid" && state.amountMinor !== amountMinor) {
       throw unavailable(`${orderId}: paid ${state.amountMinor} instead of ${amountMinor}`);
     }
     return state;

@@ -25,6 +25,14 @@ function signedHeaders(options: {
   };
 }
 
+function verdictOf(agoMs: number) {
+  return verifier.verify(signedHeaders({ body, agoMs }), body);
+}
+
+function secretOfBytes(count: number): string {
+  return `whsec_${Buffer.alloc(count, 7).toString("base64")}`;
+}
+
 test("a signed event is read, from headers of either kind and from a body of either kind", () => {
   const headers = signedHeaders({ body });
   const event = { eventId: "evt_paid_1", type: "charge.paid", orderId };
@@ -41,7 +49,6 @@ test("one good signature among several is enough: secrets are rotated that way",
 test("a timestamp is good for 5 minutes, either way", () => {
   const insideMs = WEBHOOK_TOLERANCE_MS - 5_000;
   const outsideMs = WEBHOOK_TOLERANCE_MS + 5_000;
-  const verdictOf = (agoMs: number) => verifier.verify(signedHeaders({ body, agoMs }), body);
   expect([insideMs, -insideMs].map(verdictOf)).not.toContain(null);
   expect([outsideMs, -outsideMs].map(verdictOf)).toEqual([null, null]);
 });
@@ -89,14 +96,13 @@ test("a generated secret is a secret, and no two are alike", () => {
 });
 
 test("a secret needs its prefix, clean base64 and 24 to 64 bytes", () => {
-  const ofBytes = (count: number) => `whsec_${Buffer.alloc(count, 7).toString("base64")}`;
-  expect([24, 64].map((count) => isWebhookSecret(ofBytes(count)))).toEqual([true, true]);
+  expect([24, 64].map((count) => isWebhookSecret(secretOfBytes(count)))).toEqual([true, true]);
   const bad = [
-    ...[0, 23, 65].map(ofBytes),
+    ...[0, 23, 65].map(secretOfBytes),
     "",
-    ofBytes(32).slice(6),
-    `${ofBytes(32)}!`,
-    ` ${ofBytes(32)}`,
+    secretOfBytes(32).slice(6),
+    `${secretOfBytes(32)}!`,
+    ` ${secretOfBytes(32)}`,
   ];
   expect(bad.filter(isWebhookSecret)).toEqual([]);
 });

@@ -13,6 +13,9 @@ import { assert } from "../../core/assert.ts";
 import type { BookCharge, BookState, Decision, EventType, Moment, Request } from "./decide.ts";
 import { decide, orderIdOfRequest } from "./decide.ts";
 
+/** What `PRAGMA synchronous` answers for FULL. */
+const SYNCHRONOUS_FULL = 2;
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS charge (
     number INTEGER PRIMARY KEY,
@@ -132,6 +135,10 @@ export class Book {
     this.#database.run("PRAGMA locking_mode = EXCLUSIVE");
     this.#database.run("PRAGMA journal_mode = WAL");
     this.#database.run("PRAGMA synchronous = FULL");
+    // Some file systems cannot do WAL, and SQLite then goes on without a word.
+    const mode = this.#database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get();
+    const flush = this.#database.query<{ synchronous: number }, []>("PRAGMA synchronous").get();
+    assert(mode?.journal_mode === "wal" && flush?.synchronous === SYNCHRONOUS_FULL, "durable (B1)");
     this.#database.run(SCHEMA);
     // What was waiting for its next attempt is tried at once: clocks may have jumped meanwhile.
     this.#database.run("UPDATE event SET next_at_ms = 0");

@@ -205,14 +205,14 @@ test("D1 to D4 hold after every step of any history", () => {
   });
   fc.assert(
     fc.property(history, (steps) => {
-      let row: BookCharge | null = null;
+      const ends: (BookCharge | null)[] = [null];
       let paidEvents = 0;
       let refundedEvents = 0;
       for (const [nowMs, asked] of steps) {
-        const before: BookCharge | null = row;
+        const before = ends.at(-1) ?? null;
         const decision = decide(before, asked, { nowMs, lateMs });
-        const after: BookCharge | null = decision.write ?? before;
-        row = after;
+        const after = decision.write ?? before;
+        ends.push(after);
         if (before !== null && after !== null) {
           const isFinal = before.state !== "pending";
           if (isFinal) expect(after.state).toBe(before.state);
@@ -225,8 +225,8 @@ test("D1 to D4 hold after every step of any history", () => {
         paidEvents += decision.events.filter((type) => type === "charge.paid").length;
         refundedEvents += decision.events.filter((type) => type === "charge.refunded").length;
       }
-      const isPaid = (row as BookCharge | null)?.state === "paid";
-      const isRefunded = ((row as BookCharge | null)?.refundedMinor ?? 0) > 0;
+      const isPaid = ends.at(-1)?.state === "paid";
+      const isRefunded = (ends.at(-1)?.refundedMinor ?? 0) > 0;
       expect([paidEvents, refundedEvents]).toEqual([Number(isPaid), Number(isRefunded)]);
     }),
     { numRuns: 5_000 },

@@ -20,7 +20,7 @@ export type RouteOptions = {
   readonly pause: (ms: number, request: Request) => Promise<void>;
 };
 
-type WithOrder = Bun.BunRequest<string>;
+type WithOrder = Bun.BunRequest;
 
 const orderId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
@@ -46,7 +46,7 @@ export function createRoutes(options: RouteOptions) {
     return answer(options, { kind, orderId: parsed.data });
   };
   return {
-    "/v1/charges": { POST: (request: Request) => charge(options, request) },
+    "/v1/charges": { POST: (request: Request) => takeCharge(options, request) },
     "/v1/charges/:orderId": { GET: askAbout("inquire") },
     "/v1/charges/:orderId/void": { POST: askAbout("void") },
     "/v1/charges/:orderId/refund": { POST: askAbout("refund") },
@@ -63,7 +63,7 @@ export function problem(status: number, code: string, detail: string): Response 
   );
 }
 
-async function charge(options: RouteOptions, request: Request): Promise<Response> {
+async function takeCharge(options: RouteOptions, request: Request): Promise<Response> {
   const body = await readJson(request);
   if (body === undefined) return problem(400, "malformed_json", "the body is no JSON");
   const parsed = chargeBody.safeParse(body);
@@ -82,7 +82,7 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-/** What the special tokens are for: late, or another answer. The charge itself is durable already. */
+/** What the special tokens are for: late, or another answer. The charge is durable already. */
 function misbehave(
   { slowMs, hangMs, pause }: RouteOptions,
   { decision, charge, request }: { decision: Decision; charge: Charge; request: Request },
