@@ -1,0 +1,71 @@
+import { describe, expect, test } from "bun:test";
+
+import { getTableColumns, getTableName, is, SQL, Table } from "drizzle-orm";
+import { getTableConfig as postgresConfig, PgTable } from "drizzle-orm/pg-core";
+import { getTableConfig as sqliteConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
+
+import { migrationsOf } from "../../src/store/migrations.ts";
+import * as postgresControl from "../../src/store/postgres/schema/control.ts";
+import * as postgresShard from "../../src/store/postgres/schema/shard.ts";
+import * as sqliteControl from "../../src/store/sqlite/schema/control.ts";
+import * as sqliteShard from "../../src/store/sqlite/schema/shard.ts";
+
+const postgresTables = Object.values({ ...postgresControl, ...postgresShard }).filter((value) =>
+  is(value, PgTable),
+);
+const sqliteTables = Object.values({ ...sqliteControl, ...sqliteShard }).filter((value) =>
+  is(value, SQLiteTable),
+);
+
+function columnsOf(table: Table): Record<string, string> {
+  return Object.fromEntries(
+    Object.values(getTableColumns(table)).map((column) => {
+      const nullable = column.notNull ? "" : ", nullable";
+      return [column.name, `${column.primary ? "primary" : "plain"}${nullable}`];
+    }),
+  );
+}
+
+const namesOf = (named: readonly { readonly name?: string | undefined }[]): string[] =>
+  named.map((one) => one.name ?? "").toSorted();
+
+describe("the two dialects' schemas", () => {
+  test("have the same tables with the same columns", () => {
+    expect(postgresTables.length).toBeGreaterThan(10);
+    const shapes = (tables: readonly Table[]) =>
+      Object.fromEntries(tables.map((table) => [getTableName(table), columnsOf(table)]));
+    expect(shapes(sqliteTables)).toEqual(shapes(postgresTables));
+  });
+
+  test("have the same checks, and unique and other indexes of the same names", () => {
+    const postgresRules = postgresTables.map((table) => {
+      const { name, checks, indexes, uniqueConstraints } = postgresConfig(table);
+      const indexNames = indexes.map((index) => ({ name: index.config.name }));
+      return [name, namesOf(checks), namesOf(indexNames), namesOf(uniqueConstraints)];
+    });
+    const sqliteRules = sqliteTables.map((table) => {
+      const { name, checks, indexes, uniqueConstraints } = sqliteConfig(table);
+      const indexNames = indexes.map((index) => ({ name: index.config.name }));
+      return [name, namesOf(checks), namesOf(indexNames), namesOf(uniqueConstraints)];
+    });
+    const byName = (a: (string | string[])[], b: (string | string[])[]) =>
+      String(a[0]) < String(b[0]) ? -1 : 1;
+    expect(sqliteRules.toSorted(byName)).toEqual(postgresRules.toSorted(byName));
+  });
+
+  test("name what holds the invariants", () => {
+    const pending = postgresConfig(postgresControl.saleVersions).indexes.find(
+      (index) => index.config.name === "sale_versions_one_pending",
+    );
+    expect(pending?.config.unique).toBe(true);
+    expect(pending?.config.where).toBeInstanceOf(SQL);
+  });
+
+  test.each(["postgres", "sqlite"] as const)("%s: the migrations make every table", (dialect) => {
+    const text = migrationsOf(dialect)
+      .map((migration) => migration.sql)
+      .join("\n");
+    const made = [...text.matchAll(/CREATE TABLE ["`](\w+)["`]/g)].map((match) => match[1]);
+    expect(made.toSorted()).toEqual(postgresTables.map((table) => getTableName(table)).toSorted());
+  });
+});
