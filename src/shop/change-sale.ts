@@ -85,7 +85,6 @@ function decideChange(base: SaleBase, change: SaleChange, nowMs: number): Decide
   const { version: _, ...header } = base.sale;
   const state = saleStateOf(base.sale, nowMs);
   const isOver = state === "ended" || state === "cancelled";
-  const fixed = (field: string): Decided => refused({ kind: "not_changeable", fields: [field] });
   const set = (changed: Partial<SaleHeader>): Decided => ({
     kind: "change",
     header: { ...header, ...changed },
@@ -113,6 +112,10 @@ function decideChange(base: SaleBase, change: SaleChange, nowMs: number): Decide
     default:
       return unreachable(change);
   }
+}
+
+function fixed(field: string): Decided {
+  return refused({ kind: "not_changeable", fields: [field] });
 }
 
 function decideStock(

@@ -5,7 +5,10 @@ export type CreateResult =
   /** The shopper used the key before: this is the order it made. */
   | { readonly kind: "exists"; readonly order: Order };
 
-/** A compare-and-set: done only while the status is one of `from`. */
+/**
+ * A compare-and-set: done only while the status is one of `from`. From a status to the same one it
+ * only settles the order (a failed or cancelled one whose pins are gone).
+ */
 export type Transition = {
   readonly orderId: string;
   readonly from: readonly OrderStatus[];
