@@ -1,48 +1,26 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { BUCKETS } from "../../src/core/limits.ts";
-import { applyMigrations } from "../../src/store/postgres/apply-migrations.ts";
-import { PostgresDatabase } from "../../src/store/postgres/connect.ts";
 import { PostgresOrders } from "../../src/store/postgres/orders.ts";
-import { migrateSqlite } from "../../src/store/sqlite/migrate.ts";
-import { SqliteDatabase } from "../../src/store/sqlite/open.ts";
 import { SqliteOrders } from "../../src/store/sqlite/orders.ts";
-import { removeFolder } from "../support/cleanup.ts";
+import { openShards, openSqliteFile } from "../support/order-shards.ts";
 import { startPostgres } from "../support/servers.ts";
 import { ordersSuite, type PaymentRow } from "./orders.suite.ts";
 
 const PAYMENT = `select state, token, amount_minor as "amountMinor",
   refunded_minor as "refundedMinor" from payments where order_id = `;
 
-ordersSuite("SQLite", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "doorbuster-orders-"));
-  const database = new SqliteDatabase({ path: join(folder, "orders.db") });
-  migrateSqlite(database);
-  return {
+ordersSuite("SQLite", () => {
+  const { database, close } = openSqliteFile();
+  const payment = database.client.prepare<PaymentRow, [string]>(`${PAYMENT} ?`);
+  return Promise.resolve({
     orders: new SqliteOrders({ database }),
-    payment: (order) =>
-      Promise.resolve(
-        database.client.query<PaymentRow, [string]>(`${PAYMENT} ?`).get(order.orderId),
-      ),
-    close: () => {
-      database.close();
-      removeFolder(folder);
-      return Promise.resolve();
-    },
-  };
+    payment: (order) => Promise.resolve(payment.get(order.orderId)),
+    close: () => Promise.resolve(close()),
+  });
 });
 
 ordersSuite("Postgres, two shards", async () => {
   const server = await startPostgres();
-  const shards = await Promise.all(
-    ["shard_0", "shard_1"].map(async (name) => {
-      const database = new PostgresDatabase({ url: await server.createDatabase(name) });
-      await applyMigrations(database);
-      return database;
-    }),
-  );
+  const shards = await openShards(server, 2);
   const bucketToShard = Array.from({ length: BUCKETS }, (_, bucket) => bucket % 2);
   return {
     orders: new PostgresOrders({ shards, bucketToShard }),
