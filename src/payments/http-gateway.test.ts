@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { Fault } from "../core/errors.ts";
 import type { Charge, PaymentGateway } from "../core/ports/payments.ts";
 import { HttpPaymentGateway } from "./http-gateway.ts";
+import { ANSWER_BYTES_MAX } from "./limits.ts";
 
 const deadlineMs = 150;
 const cleanUps: (() => unknown)[] = [];
@@ -53,6 +54,8 @@ function rawAnswer(body: string, status = "200 OK"): string {
 const closedPort = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
 closedPort.stop(true);
 
+const elsewhere = startHttpServer(() => Response.json({ kind: "declined" }));
+
 const BAD_SERVERS: Record<string, string> = {
   "reads and says nothing": startSocketServer(() => {}),
   "closes at once": startSocketServer((socket) => socket.end()),
@@ -82,7 +85,7 @@ const BAD_SERVERS: Record<string, string> = {
   "answers 201": startHttpServer(() => Response.json({ kind: "declined" }, { status: 201 })),
   "answers a proxy's 404": startHttpServer(() => Response.json({ kind: "paid" }, { status: 404 })),
   "says not_found with 200": startHttpServer(() => Response.json({ kind: "not_found" })),
-  "sends somewhere else": startHttpServer(() => Response.redirect("http://127.0.0.1:9/", 307)),
+  "sends somewhere else": startHttpServer(() => Response.redirect(elsewhere, 307)),
   "never stops sending": startHttpServer(
     () =>
       new Response(
@@ -105,7 +108,7 @@ const BAD_SERVERS: Record<string, string> = {
 };
 
 for (const [what, url] of Object.entries(BAD_SERVERS)) {
-  test(`a gateway that ${what} is payment_unavailable within the deadline, for every call`, async () => {
+  test(`a gateway that ${what} is unavailable within the deadline, for every call`, async () => {
     const gateway = gatewayOf(url);
     await Promise.all(
       Object.values(CALLS).map(async (call) => {
@@ -119,6 +122,27 @@ for (const [what, url] of Object.entries(BAD_SERVERS)) {
     );
   });
 }
+
+test("an answer without end is given up for its size, long before the deadline", async () => {
+  const gateway = new HttpPaymentGateway({ url: BAD_SERVERS["never stops sending"] ?? "" });
+  const fault = await gateway.charge(charge).catch((thrown: unknown) => thrown);
+  expect(String(fault)).toContain(`more than ${ANSWER_BYTES_MAX} bytes`);
+});
+
+test("a hung call's connection is closed at its deadline", async () => {
+  const closed = Promise.withResolvers<string>();
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data() {}, close: () => closed.resolve("closed") },
+  });
+  cleanUps.push(() => listener.stop(true));
+  const url = `http://127.0.0.1:${listener.port}`;
+  await gatewayOf(url)
+    .inquire(charge.orderId)
+    .catch(() => {});
+  expect(await Promise.race([closed.promise, Bun.sleep(2_000)])).toBe("closed");
+});
 
 test("an answer that its call cannot have is unknown", async () => {
   const impossible: [keyof PaymentGateway, object, number][] = [
@@ -152,7 +176,7 @@ test("an answer in chunks, without a length, is read", async () => {
   expect(await gatewayOf(url).inquire(charge.orderId)).toEqual({ kind: "declined" });
 });
 
-test("a hung gateway holds no more connections than its limit, and later calls get through", async () => {
+test("a hung gateway holds so many connections and no more; later calls get through", async () => {
   let isHanging = true;
   let openCount = 0;
   let mostOpen = 0;

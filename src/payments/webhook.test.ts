@@ -55,13 +55,14 @@ test("a timestamp is good for 5 minutes, either way", () => {
 
 test("whatever was changed after signing is refused", () => {
   const good = signedHeaders({ body });
+  const signature = good["webhook-signature"] ?? "";
   const changes: [Record<string, string>, string | Uint8Array][] = [
     [good, `${body} `],
     [good, body.replace("100", "101")],
     [good, new Uint8Array([...new TextEncoder().encode(body), 0xff])],
     [{ ...good, "webhook-id": "evt_paid_2" }, body],
     [{ ...good, "webhook-timestamp": String(Math.floor(Date.now() / 1_000) - 7) }, body],
-    [{ ...good, "webhook-signature": good["webhook-signature"]?.slice(0, -2) ?? "" }, body],
+    [{ ...good, "webhook-signature": signature.slice(0, -2) }, body],
     [
       { ...good, "webhook-signature": good["webhook-signature"]?.replace("v1,", "v2,") ?? "" },
       body,

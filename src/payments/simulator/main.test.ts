@@ -39,7 +39,8 @@ describe("configuration", () => {
   ];
   for (const [name, env] of BAD) {
     const [[changed, value] = []] = Object.entries(env);
-    test(`${changed}=${changed?.endsWith("SECRET") ? "…" : value}: names ${name}, exits 2`, async () => {
+    const shown = changed?.endsWith("SECRET") ? "…" : value;
+    test(`${changed}=${shown}: names ${name}, exits 2`, async () => {
       const main = spawnMain({ ...good, ...env });
       const message = await new Response(main.stderr).text();
       expect(await main.exited).toBe(2);
@@ -50,7 +51,7 @@ describe("configuration", () => {
   }
 });
 
-test("prints its URL as one line of JSON; SIGTERM ends it with 0; its port and book are free again", async () => {
+test("prints its URL as one line of JSON; SIGTERM ends it with 0 and frees its book", async () => {
   const env = { DOORBUSTER_SIMULATOR_DATA_DIR: join(root, "life") };
   for (let life = 0; life < 2; life += 1) {
     const main = spawnMain(env);
@@ -139,7 +140,7 @@ async function totalsOf(url: string): Promise<BookTotals> {
   return (await fetch(`${url}/v1/book/totals`)).json() as Promise<BookTotals>;
 }
 
-test("kill -9 ten times under load: what was answered is in the book, and asked again is the same", async () => {
+test("kill -9 ten times under load: each answer is in the book, asked again the same", async () => {
   const secret = generateWebhookSecret();
   const receiver = startEventReceiver({ secret });
   const simulator = await startSimulator({

@@ -93,7 +93,7 @@ describe("tokens", () => {
     expect(performance.now() - startedMs - firstMs).toBeLessThan(70);
   });
 
-  test("tok_timeout_then_ok is not answered; the inquiry says paid, and so does a repeat", async () => {
+  test("tok_timeout_then_ok is not answered; an inquiry and a repeat say paid", async () => {
     const gateway = gatewayOf(await start(), 100);
     const fault = await gateway.charge(chargeOf("tok_timeout_then_ok")).catch((thrown) => thrown);
     expect(fault).toBeInstanceOf(Fault);
