@@ -14,13 +14,24 @@ import { generateWebhookSecret } from "../webhook.ts";
 import type { BookEntry, BookTotals } from "./book.ts";
 
 const root = await mkdtemp(join(tmpdir(), "doorbuster-simulator-main-"));
-afterAll(() => rm(root, { recursive: true }));
+const spawned: Bun.Subprocess[] = [];
+afterAll(async () => {
+  // Those of a test that failed half-way.
+  for (const main of spawned) main.kill("SIGKILL");
+  await rm(root, { recursive: true });
+});
 
 const MAIN = join(import.meta.dir, "main.ts");
 
 function spawnMain(env: Record<string, string>) {
   const environment = { PATH: process.env["PATH"] ?? "", ...env };
-  return Bun.spawn([process.execPath, MAIN], { env: environment, stdout: "pipe", stderr: "pipe" });
+  const main = Bun.spawn([process.execPath, MAIN], {
+    env: environment,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  spawned.push(main);
+  return main;
 }
 
 describe("configuration", () => {
