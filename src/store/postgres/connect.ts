@@ -2,11 +2,13 @@
 //
 //   P1  a call settles within its deadline, whatever the server, the network or the driver do (I9)
 //   P2  at most `max` calls run and `waitingMax` wait; more are refused with `busy`
-//   P3  a client serves until its first doubt (a deadline, a cut connection, a connect that hangs);
-//       then a new one takes its place and the old one ends: the driver can keep a broken
-//       connection or a statement that never settles (components c-29, c-31, c-32, c-36)
+//   P3  a client serves until its first doubt (no answer in time, a cut connection, a connect that
+//       hangs); then a new one takes its place, and the old one ends with its last call. The driver
+//       can keep a connection that hangs for good (components c-29, c-32, c-36); one that was cut
+//       in mid-call can tell the next statement the last one's error, though it was done
 //   P4  a business effect is one statement, never `sql.begin` (c-28)
 
+import { assert } from "../../core/assert.ts";
 import { Fault } from "../../core/errors.ts";
 import { makeClient, placeOf } from "./client.ts";
 import type { Client, ClientOptions, Drizzle, Sql } from "./client.ts";
@@ -31,8 +33,16 @@ const CONNECTIONS_DEFAULT = 8;
 const STATEMENT_MS_DEFAULT = 2_000;
 /** At 1 ms a call on 8 connections this line is served in about 130 ms. */
 const WAITING_DEFAULT = 1_024;
-/** What a call may take beyond its statement: the way there and back. */
+/** What a call may take beyond its statement: the way there and back, a part of the wait. */
 const CALL_GRACE_MS = 500;
+
+/** How long a closing database waits for the calls that run. */
+const CLOSE_MS = 1_000;
+
+/** A client with the calls that run on it. */
+type Generation = { readonly client: Client; calls: number; isRetired: boolean };
+
+type Work<T> = (drizzle: Drizzle, sql: Sql) => PromiseLike<T>;
 
 export class PostgresDatabase {
   /** Host, port and database, without credentials. */
@@ -41,7 +51,7 @@ export class PostgresDatabase {
   readonly #line: WaitingLine;
   readonly #callMs: number;
   readonly #ending = new Set<Promise<void>>();
-  #client: Client;
+  #current: Generation;
   #isClosed = false;
 
   /** Connects at the first call. Throws: Fault("config_invalid"). */
@@ -51,17 +61,17 @@ export class PostgresDatabase {
     this.#options = { url, max, statementMs, lockMs: statementMs };
     this.#line = new WaitingLine({ slots: max, waitingMax: options.waitingMax ?? WAITING_DEFAULT });
     this.#callMs = statementMs + CALL_GRACE_MS;
-    this.#client = makeClient(this.#options);
+    this.#current = generationOf(makeClient(this.#options));
   }
 
   /** The current client; for use inside `run` only, and never kept: it may be replaced. */
   get drizzle(): Drizzle {
-    return this.#client.drizzle;
+    return this.#current.client.drizzle;
   }
 
   /** As `drizzle`: postgres.js itself, whose tagged statements are prepared once a connection. */
   get sql(): Sql {
-    return this.#client.sql;
+    return this.#current.client.sql;
   }
 
   /** Calls that run and that wait, for metrics. */
@@ -76,17 +86,14 @@ export class PostgresDatabase {
    * Throws: Fault("busy" | "store_unavailable"): nothing was written. Fault("unknown"): it may
    * have been. StatementRefused: the server judged the statement; nothing was written.
    */
-  async run<T>(what: string, work: (drizzle: Drizzle, sql: Sql) => PromiseLike<T>): Promise<T> {
+  async run<T>(what: string, work: Work<T>): Promise<T> {
     const startMs = performance.now();
-    await this.#line.enter(what, this.#callMs);
-    try {
-      if (this.#isClosed) throw new Fault("store_unavailable", `${what}: closed`);
-      const client = this.#client;
-      const leftMs = Math.max(1, this.#callMs - (performance.now() - startMs));
-      return await this.#guarded(what, { client, leftMs }, work);
-    } finally {
+    await this.#line.enter(what, this.#options.statementMs);
+    if (this.#isClosed) {
       this.#line.leave();
+      throw new Fault("store_unavailable", `${what}: closed`);
     }
+    return this.#call({ what, endsAtMs: startMs + this.#callMs }, work);
   }
 
   /**
@@ -110,44 +117,72 @@ export class PostgresDatabase {
   /** Running calls may finish for a second. Afterwards every call is Fault("store_unavailable"). */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#end(this.#client, 1);
+    this.#end(this.#current.client, CLOSE_MS);
     await Promise.all(this.#ending);
   }
 
-  async #guarded<T>(
-    what: string,
-    call: { readonly client: Client; readonly leftMs: number },
-    work: (drizzle: Drizzle, sql: Sql) => PromiseLike<T>,
-  ): Promise<T> {
-    const { client, leftMs } = call;
-    const deadline = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      this.#replace(client);
-      deadline.reject(new Fault("unknown", `${what}: no answer in ${Math.round(leftMs)} ms`));
-    }, leftMs);
-    try {
-      return await Promise.race([work(client.drizzle, client.sql), deadline.promise]);
-    } catch (thrown) {
-      const failure = failureOf(thrown, what);
-      if (failure.isDoubtful) this.#replace(client);
-      throw failure.error;
-    } finally {
-      clearTimeout(timer);
-    }
+  /**
+   * Takes over the caller's place in the line, and leaves it when the work settles or the client
+   * is given up: a caller that stopped waiting at its deadline still occupies a connection.
+   */
+  #call<T>(call: { readonly what: string; readonly endsAtMs: number }, work: Work<T>): Promise<T> {
+    const generation = this.#current;
+    generation.calls += 1;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const giveUp = () => reject(new Fault("unknown", `${call.what}: no answer in time`));
+    const leftMs = call.endsAtMs - performance.now();
+    // The server ends a statement long before this, so silence is a doubt.
+    const doubt = setTimeout(() => {
+      this.#retire(generation);
+      settle();
+      giveUp();
+    }, this.#callMs);
+    const deadline = leftMs < this.#callMs - 1 ? setTimeout(giveUp, leftMs) : undefined;
+    let isRunning = true;
+    const settle = () => {
+      if (!isRunning) return;
+      isRunning = false;
+      clearTimeout(doubt);
+      clearTimeout(deadline);
+      generation.calls -= 1;
+      if (generation.isRetired && generation.calls === 0) this.#end(generation.client, 0);
+      this.#line.leave();
+    };
+    const { drizzle, sql } = generation.client;
+    Promise.try(() => work(drizzle, sql)).then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (thrown: unknown) => {
+        const failure = failureOf(thrown, call.what);
+        if (failure.isDoubtful) this.#retire(generation);
+        settle();
+        reject(failure.error);
+      },
+    );
+    return promise;
   }
 
   /** P3. Many calls may doubt one client: the first replaces it. */
-  #replace(client: Client): void {
-    if (client !== this.#client || this.#isClosed) return;
-    this.#client = makeClient(this.#options);
-    this.#end(client, this.#callMs / 1_000);
+  #retire(generation: Generation): void {
+    if (generation.isRetired || this.#isClosed) return;
+    assert(generation === this.#current, "only the client in use is replaced");
+    generation.isRetired = true;
+    this.#current = generationOf(makeClient(this.#options));
   }
 
-  /** Calls that run on the client may finish in `graceS`; then they hear CONNECTION_DESTROYED. */
-  #end(client: Client, graceS: number): void {
-    const ended = client.sql.end({ timeout: graceS }).finally(() => this.#ending.delete(ended));
+  /** Calls that run on the client may finish in this time; then they are cut. */
+  #end(client: Client, withinMs: number): void {
+    const ended = client.sql
+      .end({ timeout: withinMs / 1_000 })
+      .finally(() => this.#ending.delete(ended));
     this.#ending.add(ended);
   }
+}
+
+function generationOf(client: Client): Generation {
+  return { client, calls: 0, isRetired: false };
 }
 
 type ServerSettings = {
