@@ -28,7 +28,7 @@ export function assertClaimRequest(request: {
 
 export function assertTerm(term: Term): void {
   assertPartition(term.partition);
-  assert(Number.isSafeInteger(term.claim) && term.claim >= 0, "a claim is a count");
+  assert(Number.isSafeInteger(term.claim) && term.claim >= 1, "claims count from 1");
 }
 
 /** Cost: one look at each delta; a SKU that came twice would corrupt the stock backup. */

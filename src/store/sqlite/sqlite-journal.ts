@@ -106,7 +106,7 @@ export class SqliteJournal implements Journal {
 
   async check(term: Term): Promise<CheckResult> {
     assertTerm(term);
-    this.#flush();
+    this.#catchUp();
     const fence = this.#fenceOf(term);
     if ("kind" in fence) return fence;
     return { kind: "confirmed", seq: fence.seq, nowMs: this.#nowMs() };
@@ -118,7 +118,7 @@ export class SqliteJournal implements Journal {
   }
 
   async highestView(partitions: number): Promise<number> {
-    this.#flush();
+    this.#catchUp();
     return this.#statements.highestView.get(partitions)?.view ?? 0;
   }
 
@@ -128,7 +128,7 @@ export class SqliteJournal implements Journal {
     bytesMax: number,
   ): Promise<readonly JournalEntry[]> {
     assertPartition(partition);
-    this.#flush();
+    this.#catchUp();
     const entries: JournalEntry[] = [];
     let bytes = 0;
     for (const entry of this.#statements.entries.iterate(partition, fromSeq)) {
@@ -141,7 +141,7 @@ export class SqliteJournal implements Journal {
 
   async snapshotOf(partition: number): Promise<Snapshot | null> {
     assertPartition(partition);
-    this.#flush();
+    this.#catchUp();
     const stored = this.#statements.snapshotSeq.get(partition);
     if (stored === null) return null;
     const pieces = this.#statements.pieces.all(partition).map(({ bytes }) => bytes);
@@ -190,7 +190,7 @@ export class SqliteJournal implements Journal {
 
   async stockOf(partition: number): Promise<ReadonlyMap<string, number>> {
     assertPartition(partition);
-    this.#flush();
+    this.#catchUp();
     const rows = this.#statements.stock.all(partition);
     return new Map(rows.map(({ skuKey, available }) => [skuKey, available]));
   }
@@ -205,7 +205,7 @@ export class SqliteJournal implements Journal {
 
   /** Commits all that waits (S1, S2). */
   #flush(): void {
-    if (this.#waiting.length === 0) return this.#assertOpen();
+    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     let results: CommitResult[];
@@ -249,9 +249,7 @@ export class SqliteJournal implements Journal {
 
   /** One transaction; every failure is a Fault (S3). */
   #transact<T>(work: () => T): T {
-    // The commits that came before; while they are being written nothing waits.
-    if (this.#waiting.length > 0) this.#flush();
-    this.#assertOpen();
+    this.#catchUp();
     let result: T;
     try {
       this.#database.run("BEGIN IMMEDIATE");
@@ -292,6 +290,12 @@ export class SqliteJournal implements Journal {
   #nowMs(): number {
     const sinceStartMs = this.#clock.monotonicMs() - this.#startedMonotonicMs;
     return Math.floor(this.#startedAtMs + sinceStartMs);
+  }
+
+  /** Before every other call: the commits that were made before it (S2). */
+  #catchUp(): void {
+    this.#flush();
+    this.#assertOpen();
   }
 
   #assertOpen(): void {
