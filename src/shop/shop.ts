@@ -15,8 +15,7 @@ export type Level = "available" | "low" | "all_held" | "sold_out";
 
 export type SignUpResult = { kind: "created"; accountId: string } | { kind: "email_taken" };
 export type SignInResult =
-  | { kind: "signed_in"; accessToken: string; expiresInS: number }
-  | { kind: "wrong_credentials" };
+  { kind: "signed_in"; accessToken: string; expiresInS: number } | { kind: "wrong_credentials" };
 
 export type CheckoutRequest = {
   readonly saleId: string;
