@@ -3,7 +3,7 @@
 // turns it into exit code 2 before anything listens.
 
 import { Fault } from "./core/errors.ts";
-import { PARTITIONS_DEFAULT, PARTITIONS_EMBEDDED, PARTITIONS_MAX } from "./core/limits.ts";
+import { PARTITIONS_MAX } from "./core/limits.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -12,7 +12,8 @@ type Common = {
   readonly port: number;
   readonly dataDir: string;
   readonly nodeId: string;
-  readonly partitions: number;
+  /** Chosen when a cluster is created; null: what it was created with, or the default. */
+  readonly partitions: number | null;
   readonly logLevel: LogLevel;
   /** Absent: embedded makes and keeps one; elsewhere it is required. */
   readonly jwtSecret: string | null;
@@ -78,11 +79,7 @@ export function readConfig(environment: Environment): Config {
     port: integerOf("PORT", text("PORT"), { fallback: 3_000, min: 0, max: 65_535 }),
     dataDir: text("DATA_DIR") ?? ".doorbuster",
     nodeId: nodeIdOf(text("NODE_ID")),
-    partitions: integerOf("PARTITIONS", text("PARTITIONS"), {
-      fallback: isEmbedded ? PARTITIONS_EMBEDDED : PARTITIONS_DEFAULT,
-      min: 1,
-      max: PARTITIONS_MAX,
-    }),
+    partitions: partitionsOf(text("PARTITIONS")),
     logLevel: oneOf("LOG_LEVEL", text("LOG_LEVEL") ?? "info", LOG_LEVELS),
     jwtSecret: secretOf(text("JWT_SECRET")),
     paymentUrl: urlOf("PAYMENT_URL", text("PAYMENT_URL"), ["http:", "https:"]),
@@ -156,6 +153,11 @@ function integerOf(
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= range.min && value <= range.max) return value;
   throw invalid(name, `is ${JSON.stringify(text)}`, `a whole number, ${range.min} to ${range.max}`);
+}
+
+function partitionsOf(text: string | null): number | null {
+  if (text === null) return null;
+  return integerOf("PARTITIONS", text, { fallback: 0, min: 1, max: PARTITIONS_MAX });
 }
 
 function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]): T {

@@ -1,7 +1,11 @@
 // Where the commands meet the engine: the one file here that knows how its parts are opened.
 
-import { Fault } from "../core/errors.ts";
+import { readConfig } from "../config.ts";
 import type { Accounts } from "../core/ports/accounts.ts";
+import { openEmbeddedAccounts } from "../engine/embedded-stores.ts";
+import { runMigrations } from "../engine/migrate.ts";
+import { runUntilStopped } from "../engine/run.ts";
+import { openServerAccounts } from "../engine/server-stores.ts";
 import type { Environment } from "./context.ts";
 
 /** Errors of each: Fault; "config_invalid" ends with exit code 2. */
@@ -9,7 +13,7 @@ export type Wire = {
   /** The accounts in the control database that the environment names. */
   openAccounts(environment: Environment): Promise<{
     readonly accounts: Accounts;
-    close(): Promise<void>;
+    readonly close: () => Promise<void>;
   }>;
   /** Brings every database to the newest schema and creates a new cluster's partitions. */
   migrate(environment: Environment): Promise<{ readonly done: readonly string[] }>;
@@ -18,11 +22,10 @@ export type Wire = {
 };
 
 export const wire: Wire = {
-  openAccounts: async () => notBuilt(),
-  migrate: async () => notBuilt(),
-  serve: async () => notBuilt(),
+  openAccounts(environment) {
+    const config = readConfig(environment);
+    return config.mode === "embedded" ? openEmbeddedAccounts(config) : openServerAccounts(config);
+  },
+  migrate: async (environment) => ({ done: await runMigrations(readConfig(environment)) }),
+  serve: (environment) => runUntilStopped(environment),
 };
-
-function notBuilt(): never {
-  throw new Fault("config_invalid", "this build of the command has no engine in it");
-}

@@ -1,0 +1,5 @@
+// Starts the engine that the environment asks for.
+
+import { runUntilStopped } from "./engine/run.ts";
+
+process.exit(await runUntilStopped(process.env));
