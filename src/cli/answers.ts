@@ -74,7 +74,7 @@ export type ExplainedAnswer = z.infer<typeof explainedEvent>;
 
 export const explainAnswer = z.object({
   counts: countsAnswer.nullish(),
-  items: z.array(explainedEvent),
+  events: z.array(explainedEvent),
   next: z.union([z.string(), z.number()]).nullable(),
 });
 

@@ -87,8 +87,8 @@ function quickRead(text: string): SaleFileRead | null {
 /** Strings that a colon follows: in valid JSON these are the keys. */
 function keysWritten(text: string): number {
   let count = 0;
-  for (const _key of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) {
-    if (_key[1] !== undefined) count += 1;
+  for (const key of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) {
+    if (key[1] !== undefined) count += 1;
   }
   return count;
 }

@@ -3,7 +3,16 @@
 // JSON is YAML, so one parser reads both. It is asked for no more than a sale file needs: no
 // duplicate keys, no custom tags, few aliases, one document.
 
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+} from "yaml";
 
 import { fieldOf, type FieldPath, type LocatedError } from "../shop/sale-file.ts";
 
@@ -88,6 +97,7 @@ const OUR_MESSAGES: ReadonlyMap<string, string> = new Map([
 class TreeCheck {
   readonly errors: TextError[] = [];
   readonly #lines: LineCounter;
+  readonly #anchors = new Set<string>();
   #aliasCount = 0;
 
   constructor(lines: LineCounter) {
@@ -97,6 +107,7 @@ class TreeCheck {
   /** `path` is one array for the whole walk, pushed and popped. */
   visit(node: unknown, path: (string | number)[]): void {
     if (this.errors.length >= TEXT_ERRORS_MAX) return;
+    this.#noteAnchor(node);
     if (isMap(node)) {
       const offsetByKey = new Map<string, number>();
       for (const { key, value } of node.items) {
@@ -112,14 +123,27 @@ class TreeCheck {
         path.pop();
       }
     } else if (isAlias(node)) {
-      this.#aliasCount += 1;
-      if (this.#aliasCount === ALIASES_MAX + 1) {
-        this.#add(path, offsetOf(node), `must have at most ${ALIASES_MAX} aliases in one file`);
-      }
+      this.#checkAlias(node, path);
+    }
+  }
+
+  #noteAnchor(node: unknown): void {
+    const mayHaveAnchor = isScalar(node) || isMap(node) || isSeq(node);
+    if (mayHaveAnchor && node.anchor !== undefined) this.#anchors.add(node.anchor);
+  }
+
+  #checkAlias(alias: Alias, path: FieldPath): void {
+    this.#aliasCount += 1;
+    if (this.#aliasCount === ALIASES_MAX + 1) {
+      this.#add(path, offsetOf(alias), `must have at most ${ALIASES_MAX} aliases in one file`);
+    }
+    if (!this.#anchors.has(alias.source)) {
+      this.#add(path, offsetOf(alias), "must be an alias of an anchor that stands before it");
     }
   }
 
   #checkKey(key: unknown, path: FieldPath, offsetByKey: Map<string, number>): void {
+    this.#noteAnchor(key);
     const name = keyOf(key);
     const offset = offsetOf(key);
     const first = offsetByKey.get(name);

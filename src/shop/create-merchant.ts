@@ -10,10 +10,10 @@ const KEY_BYTES = 32;
 
 export type MerchantSources = {
   readonly accounts: Accounts;
-  newUuid(): string;
+  readonly newUuid: () => string;
   readonly nowMs: number;
   /** From a cryptographic source. */
-  randomBytes(count: number): Uint8Array;
+  readonly randomBytes: (count: number) => Uint8Array;
 };
 
 /** Changes  the accounts. Throws  Fault of the store; after "unknown" make another merchant. */

@@ -21,7 +21,7 @@ type KeyOption = { readonly idempotencyKey?: string };
 type Change = {
   readonly saleId: string;
   readonly target: string;
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: Readonly<Record<string, unknown>> | null;
   /** "paused" */
   readonly done: string;
 };
@@ -38,7 +38,12 @@ export function addSaleChange(sale: Command, context: CliContext): void {
       async (saleId: string, options: KeyOption, command: Command) => {
         const session = new Session(context, command);
         const target = `${path`/v1/admin/sales/${saleId}`}/${name}`;
-        await change(session, await session.client(), options, { saleId, target, body: {}, done });
+        await change(session, await session.client(), options, {
+          saleId,
+          target,
+          body: null,
+          done,
+        });
       },
     );
   }
@@ -105,8 +110,9 @@ async function change(
 ): Promise<void> {
   const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
   const headers = { "idempotency-key": idempotencyKey };
-  const call = { method: "POST", path: target, body, headers, timeoutMs: TIMEOUT_MS } as const;
-  const answer = await client.call(call).catch((cause: unknown) => {
+  const call = { method: "POST", path: target, headers, timeoutMs: TIMEOUT_MS } as const;
+  const sent = client.call(body === null ? call : { ...call, body });
+  const answer = await sent.catch((cause: unknown) => {
     throw cause instanceof CommandFailure ? withKeyLine(cause, idempotencyKey) : cause;
   });
   if (answer.status === 202) {

@@ -12,7 +12,7 @@ import {
   type SkuAnswer,
   skuAnswer,
 } from "../answers.ts";
-import { type AdminClient, path } from "../client.ts";
+import { path } from "../client.ts";
 import type { CliContext } from "../context.ts";
 import { findSale, PAGE, pages } from "../lists.ts";
 import { counted, formatTime, table } from "../output.ts";

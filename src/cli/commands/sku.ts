@@ -38,12 +38,12 @@ async function explain(session: Session, key: string, limit: number): Promise<vo
     const query = `?limit=${Math.min(PAGE, limit - events.length)}${after}`;
     const { body } = await client.call({ method: "GET", path: `${target}${query}` });
     const page = readAnswer(explainAnswer, body);
-    events.push(...page.items);
+    events.push(...page.events);
     counts ??= page.counts ?? null;
     hasMore = page.next !== null;
     after = `&after=${encodeURIComponent(page.next ?? "")}`;
   }
-  session.answer({ sale: saleId, sku, counts, items: events }, () => textOf(key, counts, events));
+  session.answer({ sale: saleId, sku, counts, events }, () => textOf(key, counts, events));
   if (hasMore) session.say("there are more events: see --limit");
 }
 
