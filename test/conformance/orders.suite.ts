@@ -238,7 +238,7 @@ function transitionTests(under: () => OrdersUnderTest): void {
   });
 
   test("what a step carries is stored, and what it does not carry stays", async () => {
-    const { orders, payment } = under();
+    const { orders } = under();
     const order = await orderIn("created");
     const payUntilMs = 1_800_000_000_000;
     const failure = { code: "hold_changed", skus: ["cover.red"] } as const;
@@ -253,7 +253,10 @@ function transitionTests(under: () => OrdersUnderTest): void {
     const stored = await orders.find(order.orderId);
     expect(stored).toMatchObject({ payUntilMs, failure, refundedMinor: totalMinor });
     expect(stored).toMatchObject({ status: "refunded", settled: true, lines: order.lines });
-    expect(await payment(order)).toMatchObject({ state: "refunded", refundedMinor: totalMinor });
+    expect(await under().payment(order)).toMatchObject({
+      state: "refunded",
+      refundedMinor: totalMinor,
+    });
   });
 
   test("a step may come from one of several statuses", async () => {
@@ -266,7 +269,7 @@ function transitionTests(under: () => OrdersUnderTest): void {
   });
 
   test("more than was paid is not refunded; the steps beside it are taken", async () => {
-    const { orders, payment } = under();
+    const { orders } = under();
     const batch = await Promise.all(Array.from({ length: 8 }, () => orderIn("refunding")));
     const settled = await Promise.allSettled(
       batch.map((order, index) => {
@@ -278,26 +281,12 @@ function transitionTests(under: () => OrdersUnderTest): void {
     for (const [index, order] of batch.entries()) {
       expect(settled[index]?.status).toBe(index === 3 ? "rejected" : "fulfilled");
       const state = index === 3 ? "refunding" : "refunded";
-      expect(await payment(order)).toMatchObject({ state });
+      expect(await under().payment(order)).toMatchObject({ state });
     }
   });
 }
 
 function listTests(under: () => OrdersUnderTest): void {
-  async function allPages(list: (page: Page) => Promise<readonly Order[]>): Promise<Order[]> {
-    const seen: Order[] = [];
-    let page = await list({ limit: 3 });
-    while (page.length > 0) {
-      expect(page.length).toBeLessThanOrEqual(3);
-      seen.push(...page);
-      page = await list({ limit: 3, after: (page.at(-1) as Order).orderId });
-    }
-    return seen;
-  }
-
-  const newestFirst = (orders: readonly Order[]) =>
-    orders.toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.orderId < b.orderId ? 1 : -1));
-
   test("a shopper's pages are newest first, without gap or repeat when times tie", async () => {
     const { orders } = under();
     const shopperId = fresh("shopper");
@@ -375,3 +364,17 @@ function listTests(under: () => OrdersUnderTest): void {
 function line(sku: string, quantity: number, unitPriceMinor: number) {
   return { sku, quantity, unitPriceMinor };
 }
+
+async function allPages(list: (page: Page) => Promise<readonly Order[]>): Promise<Order[]> {
+  const seen: Order[] = [];
+  let page = await list({ limit: 3 });
+  while (page.length > 0) {
+    expect(page.length).toBeLessThanOrEqual(3);
+    seen.push(...page);
+    page = await list({ limit: 3, after: (page.at(-1) as Order).orderId });
+  }
+  return seen;
+}
+
+const newestFirst = (orders: readonly Order[]) =>
+  orders.toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.orderId < b.orderId ? 1 : -1));

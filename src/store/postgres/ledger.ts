@@ -103,5 +103,5 @@ async function highest(
         select seq from ledger where ledger.partition = p.partition order by seq desc limit 1
       ) l`),
   );
-  return rows.map((row) => [row.partition, Number(row.seq)]);
+  return rows.map((row) => [row.partition, row.seq]);
 }
