@@ -5,7 +5,7 @@ import type { ShopPorts } from "../../src/shop/ports.ts";
 /** `name` is such as `orders.create`; `call` does it. */
 export type Around = (name: string, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** The same ports, with every call to stock, orders, payments and catalogue going through `around`. */
+/** The same ports, with every call to the outside going through `around`. */
 export function intercepted(ports: ShopPorts, around: Around): ShopPorts {
   return {
     ...ports,
@@ -13,6 +13,7 @@ export function intercepted(ports: ShopPorts, around: Around): ShopPorts {
     orders: wrapped(ports.orders, "orders", around),
     payments: wrapped(ports.payments, "payments", around),
     catalogue: wrapped(ports.catalogue, "catalogue", around),
+    accounts: wrapped(ports.accounts, "accounts", around),
   };
 }
 
