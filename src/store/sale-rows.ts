@@ -57,7 +57,7 @@ export function saleOf(row: SaleRow): Sale {
     endsAtMs: row.ends_at_ms,
     holdMs: row.hold_ms,
     payMs: row.pay_ms,
-    groups: ourJson<SaleHeader["groups"]>(row.groups),
+    groups: parsed(row.groups) as SaleHeader["groups"],
     phase: row.phase as SaleHeader["phase"],
   };
 }
@@ -73,9 +73,19 @@ export function skuOf(row: SkuRow): SaleSku {
   };
 }
 
-/** JSON that we wrote ourselves: text on SQLite, parsed by the driver on Postgres. */
-export function ourJson<T>(value: unknown): T {
-  return (typeof value === "string" ? JSON.parse(value) : value) as T;
+/** A version's changes, as we wrote them. */
+export function changesOf(json: unknown): readonly SaleSku[] {
+  return parsed(json) as readonly SaleSku[];
+}
+
+/** A version's header, as we wrote it. */
+export function headerOf(json: unknown): SaleHeader {
+  return parsed(json) as SaleHeader;
+}
+
+/** JSON is text on SQLite and parsed by the driver on Postgres. */
+function parsed(json: unknown): unknown {
+  return typeof json === "string" ? JSON.parse(json) : json;
 }
 
 /** What was there when a version was to begin. */

@@ -171,10 +171,11 @@ function versionFacts(the: () => ControlStores): void {
   });
 }
 
-function concurrencyFacts(the: () => ControlStores): void {
-  const kinds = (results: readonly BeginResult[], kind: BeginResult["kind"]) =>
-    results.filter((result) => result.kind === kind).length;
+function kinds(results: readonly BeginResult[], kind: BeginResult["kind"]): number {
+  return results.filter((result) => result.kind === kind).length;
+}
 
+function concurrencyFacts(the: () => ControlStores): void {
   test("of 50 begins at once, of a new sale and of a known one, one wins", async () => {
     const { catalogue } = the();
     const header = headerOf();
@@ -212,7 +213,7 @@ function concurrencyFacts(the: () => ControlStores): void {
     const header = headerOf();
     const numbers: number[] = [];
     const merchant = async (isPublisher: boolean): Promise<void> => {
-      for (let turn = 0; turn < 8; turn += 1) {
+      for (let turn = 0; turn < 30; turn += 1) {
         const baseVersion = (await catalogue.sale(header.saleId))?.version ?? 0;
         const result = await catalogue.begin(draftOf(header, { baseVersion }));
         if (result.kind !== "begun") continue;

@@ -2,6 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import type { ControlDialect, ControlStores } from "./control-stores.ts";
 
+const recordOf = (index: number) => ({
+  clusterId: `clu_${index}`,
+  partitions: 8 + index,
+  generation: `gen_${index}`,
+  state: "creating" as const,
+});
+
 /** What every cluster record does, whatever keeps it. The tests build on each other, in order. */
 export function clusterRecordSuite(dialect: ControlDialect): void {
   describe(`a cluster record on ${dialect.name}`, () => {
@@ -10,12 +17,6 @@ export function clusterRecordSuite(dialect: ControlDialect): void {
       stores = await dialect.start();
     });
     afterAll(() => stores.close());
-    const recordOf = (index: number) => ({
-      clusterId: `clu_${index}`,
-      partitions: 8 + index,
-      generation: `gen_${index}`,
-      state: "creating" as const,
-    });
 
     test("is absent at first, and cannot be marked then", async () => {
       expect(await stores.clusterRecords.read()).toBeNull();

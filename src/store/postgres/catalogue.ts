@@ -18,8 +18,8 @@ import type {
   VersionState,
 } from "../../core/ports/catalogue.ts";
 import type { Clock } from "../../core/ports/clock.ts";
-import type { Sale, SaleHeader, SaleSku } from "../../core/sale/sale.ts";
-import { headerColumnsOf, obstacleOf, ourJson, saleOf, skuOf } from "../sale-rows.ts";
+import type { Sale, SaleSku } from "../../core/sale/sale.ts";
+import { changesOf, headerColumnsOf, headerOf, obstacleOf, saleOf, skuOf } from "../sale-rows.ts";
 import type { PostgresDatabase } from "./connect.ts";
 import { sales, saleVersions, skus } from "./schema/control.ts";
 
@@ -80,8 +80,8 @@ export class PostgresCatalogue implements Catalogue {
     return rows.map((row) => ({
       saleId: row.sale_id,
       version: row.version,
-      header: ourJson<SaleHeader>(row.header),
-      changes: ourJson<readonly SaleSku[]>(row.changes),
+      header: headerOf(row.header),
+      changes: changesOf(row.changes),
     }));
   }
 
@@ -211,13 +211,19 @@ function beginStatement(draft: VersionDraft, nowMs: number): SQL {
     from (select) as one left join known on true left join prior on true`;
 }
 
-/** C3: the version, the sale and its SKUs by one statement. */
+/**
+ * C3: the version, the sale and its SKUs by one statement. The sale's row is locked first, as in
+ * `beginStatement`: two orders of locking would be a deadlock.
+ */
 function publishStatement(saleId: string, version: number): SQL {
   return sql`
-    with published as (
-      update ${saleVersions} set state = 'published'
-      where sale_id = ${saleId} and version = ${version}::integer and state = 'pending'
-      returning sale_id, version, header, changes
+    with locked as (
+      select sale_id from ${sales} where sale_id = ${saleId} for update
+    ), published as (
+      update ${saleVersions} as ended set state = 'published' from locked
+      where ended.sale_id = locked.sale_id and version = ${version}::integer
+        and state = 'pending'
+      returning ended.sale_id, version, header, changes
     ), shown as (
       update ${sales} as stored set version = published.version, title = header ->> 'title',
         currency = header ->> 'currency', time_zone = header ->> 'timeZone',

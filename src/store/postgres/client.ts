@@ -10,7 +10,7 @@ import { assert } from "../../core/assert.ts";
 import { Fault } from "../../core/errors.ts";
 
 export type Sql = postgres.Sql<{ bigint: number }>;
-export type Drizzle = PostgresJsDatabase<Record<string, never>>;
+export type Drizzle = PostgresJsDatabase;
 
 /** `json` parameters are strings: Drizzle switches the driver's own JSON serializer off. */
 export type Client = { readonly sql: Sql; readonly drizzle: Drizzle };

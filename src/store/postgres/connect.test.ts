@@ -236,9 +236,9 @@ describe("a database that fails", () => {
     const database = open({ max: 8 });
     const stored = new Set<string>();
     const unknown = new Set<string>();
-    let isOver = false;
+    const run = { isOver: false };
     const worker = async (name: string): Promise<void> => {
-      for (let turn = 0; !isOver; turn += 1) {
+      for (let turn = 0; !run.isOver; turn += 1) {
         const id = `${name}-${turn}`;
         const code = await codeOfCall(
           database.run("insert", (_, sql) => sql`insert into notes values (${id}, ${id})`),
@@ -256,7 +256,7 @@ describe("a database that fails", () => {
       await server.restart();
     }
     while ((await codeOfCall(one(database))) !== "answered");
-    isOver = true;
+    run.isOver = true;
     await Promise.all(workers);
     const rows = await database.run("read back", (_, sql) => {
       return sql<{ id: string }[]>`select id from notes where id like 'w%'`;

@@ -12,8 +12,8 @@ import type {
   VersionState,
 } from "../../core/ports/catalogue.ts";
 import type { Clock } from "../../core/ports/clock.ts";
-import type { Sale, SaleHeader, SaleSku } from "../../core/sale/sale.ts";
-import { headerColumnsOf, obstacleOf, ourJson, saleOf, skuOf } from "../sale-rows.ts";
+import type { Sale, SaleSku } from "../../core/sale/sale.ts";
+import { changesOf, headerColumnsOf, headerOf, obstacleOf, saleOf, skuOf } from "../sale-rows.ts";
 import type { BeginFacts } from "../sale-rows.ts";
 import type { SqliteDatabase, SqliteDrizzle } from "./open.ts";
 import { sales, saleVersions, skus } from "./schema/control.ts";
@@ -67,7 +67,7 @@ export class SqliteCatalogue implements Catalogue {
     return this.#database.write("publish a sale", (db) => {
       const row = settle(db, { saleId, version, state: "published" });
       if (row === null) return false;
-      const columns = headerColumnsOf(ourJson<SaleHeader>(row.header));
+      const columns = headerColumnsOf(headerOf(row.header));
       db.update(sales)
         .set({ ...columns, version })
         .where(eq(sales.sale_id, saleId))
@@ -103,8 +103,8 @@ export class SqliteCatalogue implements Catalogue {
     return rows.map((row) => ({
       saleId: row.sale_id,
       version: row.version,
-      header: ourJson<SaleHeader>(row.header),
-      changes: ourJson<readonly SaleSku[]>(row.changes),
+      header: headerOf(row.header),
+      changes: changesOf(row.changes),
     }));
   }
 

@@ -26,6 +26,11 @@ function faultOf(work: () => unknown): unknown {
   return null;
 }
 
+const byName = (a: string, b: string): number => (a < b ? -1 : 1);
+
+/** A module's path as a literal for a program of its own process. */
+const at = (name: string): string => JSON.stringify(new URL(name, import.meta.url).pathname);
+
 const pragma = (database: SqliteDatabase, name: string): unknown =>
   Object.values(
     database.client.query<Record<string, unknown>, []>(`pragma ${name}`).get() ?? {},
@@ -46,8 +51,7 @@ describe("an embedded database", () => {
     migrateSqlite(database);
     const again = faultOf(() => new SqliteDatabase({ path, exclusive: true }));
     expect(again).toMatchObject({ code: "second_engine" });
-    const module = JSON.stringify(new URL("./open.ts", import.meta.url).pathname);
-    const program = `const { SqliteDatabase } = await import(${module});
+    const program = `const { SqliteDatabase } = await import(${at("./open.ts")});
       try { new SqliteDatabase({ path: ${JSON.stringify(path)}, exclusive: true }); }
       catch (error) { console.log(error.code); }`;
     const child = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe" });
@@ -111,9 +115,9 @@ describe("the migrations of an embedded database", () => {
         .query<{ name: string }, []>(`select name from pragma_table_info('${getTableName(table)}')`)
         .all();
       const wanted = Object.values(getTableColumns(table)).map((column) => column.name);
-      expect([getTableName(table), rows.map((row) => row.name).toSorted()]).toEqual([
+      expect([getTableName(table), rows.map((row) => row.name).toSorted(byName)]).toEqual([
         getTableName(table),
-        wanted.toSorted(),
+        wanted.toSorted(byName),
       ]);
     }
     database.close();
@@ -121,7 +125,6 @@ describe("the migrations of an embedded database", () => {
 
   test("run by five processes at once, are applied once", async () => {
     const path = join(folder, "at-once.sqlite");
-    const at = (name: string) => JSON.stringify(new URL(name, import.meta.url).pathname);
     const program = `const { SqliteDatabase } = await import(${at("./open.ts")});
       const { migrateSqlite } = await import(${at("./migrate.ts")});
       const database = new SqliteDatabase({ path: ${JSON.stringify(path)} });

@@ -12,7 +12,7 @@ import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { Fault } from "../../core/errors.ts";
 import { StatementRefused } from "../statement-refused.ts";
 
-export type SqliteDrizzle = BunSQLiteDatabase<Record<string, never>>;
+export type SqliteDrizzle = BunSQLiteDatabase;
 
 export type SqliteOptions = {
   /** A file, made when it is not there. */
