@@ -148,8 +148,9 @@ describe("levels", () => {
       if (name === "stock.counts") counted++;
       return call();
     });
-    const { levels, directory } = createShop(ports);
-    const sale = directory.sale("levels")!;
+    const counting = createShop(ports);
+    const levels = (...asked: Parameters<typeof counting.levels>) => counting.levels(...asked);
+    const sale = counting.directory.sale("levels")!;
     const first = await levels(sale, { limit: 2 });
     expect(first.items.map(({ sku }) => sku)).toEqual(["a", "b"]);
     const last = await levels(sale, { after: "d", limit: 2 });
@@ -230,12 +231,13 @@ describe("what a merchant sees", () => {
 
 describe("a sweep loop", () => {
   test("runs one sweep at a time, goes on after a fault, and stops after the last", async () => {
-    let tick = (): void => {};
+    const tasks: (() => void)[] = [];
+    const tick = (): void => tasks[0]?.();
     let isEnded = false;
     const runtime = {
       ...shop.ports.runtime,
       every: (_: number, task: () => void) => {
-        tick = task;
+        tasks.push(task);
         return () => {
           isEnded = true;
         };

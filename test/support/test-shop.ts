@@ -43,6 +43,10 @@ export type TestShop = {
   close(): Promise<void>;
 };
 
+function onLost(): void {
+  assert(false, "nobody else claims in this test");
+}
+
 export async function startTestShop(): Promise<TestShop> {
   let passedMs = 0;
   const startMs = Date.now() - performance.now();
@@ -65,7 +69,6 @@ export async function startTestShop(): Promise<TestShop> {
   const ledger = new SqliteLedger({ database });
   const projection = new LedgerProjection({ ledger, journal, runtime, log: QUIET });
   const owner = { owner: "node-1/1", generation: "g1", partitionCount: PARTITIONS };
-  const onLost = (): void => assert(false, "nobody else claims in this test");
   const stock = new StockNode({
     ...owner,
     journal,
