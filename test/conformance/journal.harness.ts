@@ -159,7 +159,7 @@ export async function dumpRedis(client: Redis): Promise<JournalDump> {
     );
     for (const key of [keys.fence, keys.stock, keys.journal, keys.snapshot]) known.add(key);
     if (view === undefined) continue;
-    if (Object.keys(rest).length > 0) throw new Error(`unknown fields ${Object.keys(rest)}`);
+    if (Object.keys(rest).length > 0) throw new Error(`unknown fields ${Object.keys(rest).join()}`);
     const stock = Object.entries(await client.hgetall(keys.stock));
     const entries = await client.xrange(keys.journal, "-", "+");
     const snapshot = await client.hgetall(keys.snapshot);

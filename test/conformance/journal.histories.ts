@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
+import { unreachable } from "../../src/core/assert.ts";
 import type { Journal, Term } from "../../src/core/ports/journal.ts";
 import type { JournalDump } from "../support/model-journal.ts";
 import { type JournalHarness, type OpenJournal, PARTITIONS } from "./journal.harness.ts";
@@ -133,7 +134,7 @@ async function runHistory(
     const end = await model.dump();
     for (const other of others) expect(await other.dump()).toEqual(end);
   } finally {
-    for (const { close } of opened) await close();
+    for (const one of opened) await one.close();
   }
 }
 
@@ -175,9 +176,11 @@ function callOf(dump: JournalDump, one: Step): (journal: Journal) => Promise<unk
       return async (journal) => [
         await journal.read(partition, seq, 100),
         await journal.snapshotOf(partition),
-        [...(await journal.stockOf(partition))].toSorted(),
+        Object.fromEntries(await journal.stockOf(partition)),
         await journal.highestView(PARTITIONS.length),
       ];
+    default:
+      return unreachable(one.act);
   }
 }
 

@@ -1,6 +1,7 @@
 // What the wire does to the journal: cut replies and servers that hang.
 
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readlinkSync } from "node:fs";
 
 import {
   batch,
@@ -17,6 +18,69 @@ import type { CommitResult, Term } from "../../core/ports/journal.ts";
 import { keysOf } from "./keys.ts";
 
 const bed = await redisTestbed();
+
+/** Every kind of call once, each settled as the partition would settle it. */
+async function oneLife(): Promise<void> {
+  await settle(() => bed.journal.create(P, "generation-1"));
+  const commit = async (seq: number): Promise<CommitResult> =>
+    settle(async () => bed.journal.commit(batch(await bed.claimOf(), seq)));
+  expect(await commit(1)).toMatchObject({ kind: "committed" });
+  expect(await commit(2)).toMatchObject({ kind: "committed" });
+  const term = await settle(() => bed.claimOf());
+  expect(await settle(() => bed.journal.check(term))).toMatchObject({
+    kind: "confirmed",
+    seq: 2,
+  });
+  const snapshot = { seq: 1, pieces: ["one", "two", "three"] };
+  await settle(() => bed.journal.writeSnapshot(term, snapshot));
+  expect(await settle(() => bed.journal.snapshotOf(P))).toEqual(snapshot);
+  expect(await settle(() => bed.journal.trim(term, 2))).toEqual({ kind: "done" });
+  expect(await settle(() => bed.journal.release(term))).toEqual({ kind: "done" });
+  expect(await settle(() => bed.journal.stockOf(P))).toEqual(new Map([["s/a", 20]]));
+  expect(await bed.stateOf()).toEqual(["2", "20", ["2-0"]]);
+  expect(await bed.admin.exists(keysOf(P).staging)).toBe(0);
+}
+
+/** As a partition settles it: until the answer is definite. */
+async function settle<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await whenServed(call);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "unknown") throw error;
+    }
+  }
+}
+
+const calls = (term: Term): readonly [string, () => Promise<unknown>][] => [
+  ["claim", () => bed.journal.claim(term)],
+  ["commit", () => bed.journal.commit(batch(term, 1))],
+  ["check", () => bed.journal.check(term)],
+  ["release", () => bed.journal.release(term)],
+  ["timeMs", () => bed.journal.timeMs()],
+  ["create", () => bed.journal.create(8, "generation-1")],
+  ["writeSnapshot", () => bed.journal.writeSnapshot(term, { seq: 1, pieces: ["a", "b"] })],
+  ["trim", () => bed.journal.trim(term, 0)],
+  ["read", () => bed.journal.read(P, 1, 1_000)],
+  ["snapshotOf", () => bed.journal.snapshotOf(P)],
+  ["stockOf", () => bed.journal.stockOf(P)],
+  ["highestView", () => bed.journal.highestView(64)],
+];
+
+/** Inodes of the sockets that this process has open. */
+function ownSockets(): ReadonlySet<string> {
+  const sockets = new Set<string>();
+  for (const name of readdirSync("/proc/self/fd")) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${name}`);
+      if (target.startsWith("socket:")) sockets.add(target);
+    } catch (error) {
+      // The folder's own descriptor is gone when its entry is read.
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+  }
+  return sockets;
+}
 
 describe("a cut reply", () => {
   test.each([0, 1, 20])("of a commit (%d bytes pass): unknown, one effect", async (bytesPassed) => {
@@ -63,37 +127,6 @@ describe("a cut reply", () => {
     expect(cuts).toBeGreaterThanOrEqual(12);
   });
 
-  /** Every kind of call once, each settled as the partition would settle it. */
-  async function oneLife(): Promise<void> {
-    const settle = async <T>(call: () => Promise<T>): Promise<T> => {
-      for (;;) {
-        try {
-          return await whenServed(call);
-        } catch (error) {
-          if (!(error instanceof Fault) || error.code !== "unknown") throw error;
-        }
-      }
-    };
-    await settle(() => bed.journal.create(P, "generation-1"));
-    const commit = async (seq: number): Promise<CommitResult> =>
-      settle(async () => bed.journal.commit(batch(await bed.claimOf(), seq)));
-    expect(await commit(1)).toMatchObject({ kind: "committed" });
-    expect(await commit(2)).toMatchObject({ kind: "committed" });
-    const term = await settle(() => bed.claimOf());
-    expect(await settle(() => bed.journal.check(term))).toMatchObject({
-      kind: "confirmed",
-      seq: 2,
-    });
-    const snapshot = { seq: 1, pieces: ["one", "two", "three"] };
-    await settle(() => bed.journal.writeSnapshot(term, snapshot));
-    expect(await settle(() => bed.journal.snapshotOf(P))).toEqual(snapshot);
-    expect(await settle(() => bed.journal.trim(term, 2))).toEqual({ kind: "done" });
-    expect(await settle(() => bed.journal.release(term))).toEqual({ kind: "done" });
-    expect(await settle(() => bed.journal.stockOf(P))).toEqual(new Map([["s/a", 20]]));
-    expect(await bed.stateOf()).toEqual(["2", "20", ["2-0"]]);
-    expect(await bed.admin.exists(keysOf(P).staging)).toBe(0);
-  }
-
   test("all commits in flight on the connection are unknown, none hangs", async () => {
     const terms = [];
     for (let partition = 0; partition < 8; partition++) terms.push(await bed.created(partition));
@@ -125,21 +158,6 @@ describe("a cut reply", () => {
 });
 
 describe("a server that hangs", () => {
-  const calls = (term: Term): readonly [string, () => Promise<unknown>][] => [
-    ["claim", () => bed.journal.claim(term)],
-    ["commit", () => bed.journal.commit(batch(term, 1))],
-    ["check", () => bed.journal.check(term)],
-    ["release", () => bed.journal.release(term)],
-    ["timeMs", () => bed.journal.timeMs()],
-    ["create", () => bed.journal.create(8, "generation-1")],
-    ["writeSnapshot", () => bed.journal.writeSnapshot(term, { seq: 1, pieces: ["a", "b"] })],
-    ["trim", () => bed.journal.trim(term, 0)],
-    ["read", () => bed.journal.read(P, 1, 1_000)],
-    ["snapshotOf", () => bed.journal.snapshotOf(P)],
-    ["stockOf", () => bed.journal.stockOf(P)],
-    ["highestView", () => bed.journal.highestView(64)],
-  ];
-
   test("every call settles within its deadline, later ones at once, and then it goes on", async () => {
     const term = await bed.created();
     bed.redis.pause();
@@ -160,6 +178,28 @@ describe("a server that hangs", () => {
     const next = await bed.claimOf();
     expect(await bed.journal.commit(batch(next, 1))).toMatchObject({ kind: "committed" });
     expect(await bed.stateOf()).toEqual(WRITTEN);
+  });
+
+  test("its sockets are given up, not left to send what was buffered", async () => {
+    // The testbed's own connections are there then.
+    await bed.created();
+    const before = ownSockets();
+    const direct = bed.journalAt(bed.redis.port);
+    await direct.timeMs();
+    await direct.highestView(1);
+    const opened = [...ownSockets()].filter((socket) => !before.has(socket));
+    expect(opened).toHaveLength(2);
+    bed.redis.pause();
+    try {
+      await Promise.all([faultOfCall(direct.timeMs()), faultOfCall(direct.highestView(1))]);
+      // A socket is closed at the end of the turn in which it was destroyed.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const after = ownSockets();
+      expect(opened.filter((socket) => after.has(socket))).toEqual([]);
+    } finally {
+      bed.redis.resume();
+      await direct.close();
+    }
   });
 
   test("opening a connection to it fails within its deadline too", async () => {

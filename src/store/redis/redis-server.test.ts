@@ -18,6 +18,47 @@ import { SCRIPT_SHAS, type ScriptName, SCRIPTS } from "./scripts.ts";
 
 const bed = await redisTestbed();
 
+/** Past the moments without a connection, to what the server itself says. */
+async function whenConnected<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof Fault && /READONLY|MASTERDOWN/.test(error.message)) throw error;
+      await Bun.sleep(5);
+    }
+  }
+}
+
+const bulk = (value: string): string => `$${value.length}\r\n${value}\r\n`;
+
+/** A server that says what it should on opening, then the given reply to everything. */
+async function withReplies(reply: string, term: Term): Promise<Fault> {
+  const settings = ["appendonly", "yes", "appendfsync", "always"];
+  settings.push("no-appendfsync-on-rewrite", "no", "maxmemory-policy", "noeviction");
+  const shas = Object.keys(SCRIPTS).map((name) => SCRIPT_SHAS[name as ScriptName]);
+  const opening = `*8\r\n${settings.map(bulk).join("")}${shas.map(bulk).join("")}`;
+  const server = Bun.listen<{ isOpen: boolean }>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => void (socket.data = { isOpen: false }),
+      data: (socket, bytes) => {
+        if (bytes.toString().includes("EVALSHA")) socket.write(reply);
+        else if (!socket.data.isOpen) socket.write(opening);
+        socket.data.isOpen = true;
+      },
+    },
+  });
+  const lied = bed.journalAt(server.port);
+  try {
+    return await faultOfCall(lied.check(term));
+  } finally {
+    await lied.close();
+    server.stop(true);
+  }
+}
+
 describe("durability settings", () => {
   const cases = [
     { setting: "appendonly", wrong: "no", right: "yes" },
@@ -184,18 +225,6 @@ describe("Redis away and back", () => {
       await bed.admin.call("REPLICAOF", "NO", "ONE");
     }
   });
-
-  /** Past the moments without a connection, to what the server itself says. */
-  async function whenConnected<T>(call: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await call();
-      } catch (error) {
-        if (error instanceof Fault && /READONLY|MASTERDOWN/.test(error.message)) throw error;
-        await Bun.sleep(5);
-      }
-    }
-  }
 });
 
 describe("what should never be", () => {
@@ -217,38 +246,13 @@ describe("what should never be", () => {
 
   test("a reply to another call ends the connection and is unknown", async () => {
     const term = await bed.created();
-    const fault = await withReplies("*2\r\n$2\r\n99\r\n$2\r\nOK\r\n", term);
+    // What check.lua would say, but to call 99.
+    const answer = ["99", "OK", String(term.claim), "0", "1000"];
+    const reply = `*${answer.length}\r\n${answer.map(bulk).join("")}`;
+    const fault = await withReplies(reply, term);
     expect(fault.code).toBe("unknown");
     expect(fault.message).toContain("does not answer the call");
   });
-
-  /** A server that says what it should on opening, then the given reply to everything. */
-  async function withReplies(reply: string, term: Term): Promise<Fault> {
-    const text = (value: string): string => `$${value.length}\r\n${value}\r\n`;
-    const settings = ["appendonly", "yes", "appendfsync", "always"];
-    settings.push("no-appendfsync-on-rewrite", "no", "maxmemory-policy", "noeviction");
-    const shas = Object.keys(SCRIPTS).map((name) => SCRIPT_SHAS[name as ScriptName]);
-    const opening = `*8\r\n${settings.map(text).join("")}${shas.map(text).join("")}`;
-    const server = Bun.listen<{ isOpen: boolean }>({
-      hostname: "127.0.0.1",
-      port: 0,
-      socket: {
-        open: (socket) => void (socket.data = { isOpen: false }),
-        data: (socket, bytes) => {
-          if (bytes.toString().includes("EVALSHA")) socket.write(reply);
-          else if (!socket.data.isOpen) socket.write(opening);
-          socket.data.isOpen = true;
-        },
-      },
-    });
-    const lied = bed.journalAt(server.port);
-    try {
-      return await faultOfCall(lied.check(term));
-    } finally {
-      await lied.close();
-      server.stop(true);
-    }
-  }
 });
 
 test("a long backlog is trimmed in several calls, all of it and no more", async () => {

@@ -20,12 +20,14 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const clock: Clock = { wallMs: () => 1_000_000, monotonicMs: () => 5 };
 
 function faultOfOpen(): Fault {
+  let journal: SqliteJournal;
   try {
-    new SqliteJournal({ path, clock });
+    journal = new SqliteJournal({ path, clock });
   } catch (error) {
     if (error instanceof Fault) return error;
     throw error;
   }
+  void journal.close();
   throw new Error("the file was opened");
 }
 

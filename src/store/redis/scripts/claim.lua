@@ -20,7 +20,8 @@
   are doubles and a number in a reply is cut to an integer.
 ]]
 local fence = redis.call("HMGET", KEYS[1], "view", "claim", "owner", "seq", "batch", "generation")
-local storedView, storedClaim, storedOwner, seq, batch = fence[1], fence[2], fence[3], fence[4], fence[5]
+local storedView, storedClaim, storedOwner = fence[1], fence[2], fence[3]
+local seq, batch, generation = fence[4], fence[5], fence[6]
 if not seq then
   return { ARGV[1], "NOSTATE" }
 end
@@ -35,4 +36,4 @@ local nowMs = string.format("%.0f", clock[1] * 1000 + math.floor(clock[2] / 1000
 local claim = string.format("%.0f", tonumber(storedClaim) + 1)
 redis.call("HSET", KEYS[1], "view", view, "claim", claim, "owner", owner)
 redis.call("HDEL", KEYS[1], "released")
-return { ARGV[1], "OK", view, owner, claim, seq, batch, fence[6], nowMs }
+return { ARGV[1], "OK", view, owner, claim, seq, batch, generation, nowMs }
