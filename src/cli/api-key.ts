@@ -2,8 +2,9 @@
 
 import { join } from "node:path";
 
-import type { Environment, GlobalOptions } from "./context.ts";
+import type { GlobalOptions } from "./context.ts";
 import { CommandFailure, EXIT } from "./exit-codes.ts";
+import type { Environment } from "./wire.ts";
 
 const SERVER_DEFAULT = "http://127.0.0.1:3000";
 const DATA_DIR_DEFAULT = ".doorbuster";

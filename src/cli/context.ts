@@ -2,9 +2,7 @@
 // that it may open. A test gives its own.
 
 import type { ExitCode } from "./exit-codes.ts";
-import type { Wire } from "./wire.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment, Wire } from "./wire.ts";
 
 export type CliContext = {
   readonly environment: Environment;

@@ -58,7 +58,8 @@ const EXIT_OF_FAULT = {
   deadline: EXIT.unavailable,
   store_unavailable: EXIT.unavailable,
   unknown: EXIT.unavailable,
-  fenced: EXIT.unavailable,
+  // Another engine has taken over.
+  fenced: EXIT.usage,
   not_owner: EXIT.unavailable,
   payment_unavailable: EXIT.unavailable,
   statement_refused: EXIT.failed,

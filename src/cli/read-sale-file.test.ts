@@ -159,7 +159,7 @@ describe("what is wrong with a file is said once, with its place and what is all
     [
       "an unknown currency",
       "currency: INR",
-      "currency: XXX",
+      "currency: XTS",
       "4:11: currency must be a currency code of ISO 4217 that is in use, such as INR",
     ],
     // Time.

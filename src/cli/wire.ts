@@ -2,11 +2,8 @@
 
 import { readConfig } from "../config.ts";
 import type { Accounts } from "../core/ports/accounts.ts";
-import { openEmbeddedAccounts } from "../engine/embedded-stores.ts";
-import { runMigrations } from "../engine/migrate.ts";
-import { runUntilStopped } from "../engine/run.ts";
-import { openServerAccounts } from "../engine/server-stores.ts";
-import type { Environment } from "./context.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Errors of each: Fault; "config_invalid" ends with exit code 2. */
 export type Wire = {
@@ -21,11 +18,23 @@ export type Wire = {
   serve(environment: Environment): Promise<number>;
 };
 
+/** Loaded when asked for: commands that only speak HTTP start without an engine (50 ms, not 200). */
 export const wire: Wire = {
-  openAccounts(environment) {
+  async openAccounts(environment) {
     const config = readConfig(environment);
-    return config.mode === "embedded" ? openEmbeddedAccounts(config) : openServerAccounts(config);
+    if (config.mode === "embedded") {
+      const { openEmbeddedAccounts } = await import("../engine/embedded-stores.ts");
+      return openEmbeddedAccounts(config);
+    }
+    const { openServerAccounts } = await import("../engine/server-stores.ts");
+    return openServerAccounts(config);
   },
-  migrate: async (environment) => ({ done: await runMigrations(readConfig(environment)) }),
-  serve: (environment) => runUntilStopped(environment),
+  async migrate(environment) {
+    const { runMigrations } = await import("../engine/migrate.ts");
+    return { done: await runMigrations(readConfig(environment)) };
+  },
+  async serve(environment) {
+    const { runUntilStopped } = await import("../engine/run.ts");
+    return runUntilStopped(environment);
+  },
 };
