@@ -29,6 +29,9 @@ const NEVER_CONNECTED = new Set([
 /** Never connected either; but a client that met it may keep a broken connection. */
 const CONNECT_TIMEOUT = "CONNECT_TIMEOUT";
 
+/** The server's certificate did not pass: nothing was said to it but hello. */
+const CERTIFICATE_REFUSED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_(TLS|SSL)_/;
+
 /** Refused at log-in, before any statement: bad credentials, no such database. */
 const LOG_IN_REFUSED = new Set(["28000", "28P01", "3D000", "42501"]);
 
@@ -43,7 +46,9 @@ export function failureOf(thrown: unknown, what: string): Failure {
   const code = codeOf(cause);
   // Neither the server nor the connection: a bug of ours, which goes on as it is.
   if (code === null) return { error: cause, isDoubtful: false };
-  if (code === CONNECT_TIMEOUT) return { error: unavailable(what, code), isDoubtful: true };
+  if (code === CONNECT_TIMEOUT || CERTIFICATE_REFUSED.test(code)) {
+    return { error: unavailable(what, code), isDoubtful: true };
+  }
   if (NEVER_CONNECTED.has(code)) return { error: unavailable(what, code), isDoubtful: false };
   return { error: new Fault("unknown", `${what}: connection lost, ${code}`), isDoubtful: true };
 }
