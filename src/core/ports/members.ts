@@ -1,0 +1,29 @@
+export type MemberState = "joining" | "up" | "draining";
+
+export type Member = {
+  readonly id: string;
+  /** A new one at each start and after each eviction: dead identities never return. */
+  readonly incarnation: string;
+  /** Where its HTTP is, for operators. */
+  readonly address: string;
+  readonly state: MemberState;
+  /** Format numbers that it reads; it writes the lowest `newest` of all members. */
+  readonly formats: { readonly oldest: number; readonly newest: number };
+};
+
+/** The one list that places partitions. `view` only grows. */
+export type MemberList = {
+  readonly view: number;
+  readonly clusterId: string;
+  readonly partitions: number;
+  readonly members: readonly Member[];
+};
+
+/** The list in its store, with the revision to change it by. Faults: store_unavailable, unknown. */
+export interface MemberStore {
+  read(): Promise<{ readonly list: MemberList; readonly revision: number } | null>;
+  /** A compare-and-set: `revision` null makes the first list. False: somebody was first. */
+  write(list: MemberList, revision: number | null): Promise<boolean>;
+  /** A hint that the list may have changed; never relied on. */
+  onChange(handler: () => void): void;
+}
