@@ -29,7 +29,8 @@ install_bun() {
       "(Debian: apt-get install npm) or put Bun $BUN_VERSION into PATH, then run this again."
   say "installing Bun $BUN_VERSION into .tools/"
   npm install --prefix "$root/.tools" --ignore-scripts --no-audit --no-fund --loglevel=error \
-    "bun@$BUN_VERSION" >&2 || fail "npm could not install bun@$BUN_VERSION"
+    --fetch-timeout=60000 --fetch-retries=2 "bun@$BUN_VERSION" >&2 ||
+    fail "npm could not install bun@$BUN_VERSION"
   for candidate in "$root"/.tools/node_modules/@oven/bun-*/bin/bun; do
     if is_our_bun "$candidate"; then
       link_bun "$candidate"
