@@ -5,6 +5,7 @@ import type { ServersConfig } from "../config.ts";
 import { Fault } from "../core/errors.ts";
 import { PARTITIONS_DEFAULT } from "../core/limits.ts";
 import type { Accounts } from "../core/ports/accounts.ts";
+import type { ClusterRecord } from "../core/ports/cluster-record.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import { HttpPaymentGateway } from "../payments/http-gateway.ts";
 import { PostgresAccounts } from "../store/postgres/accounts.ts";
@@ -23,13 +24,21 @@ import type { Stores } from "./stores.ts";
 /** Servers that start beside us get this long to answer. */
 const START_WAIT_MS = 30_000;
 const START_RETRY_MS = 500;
+const PUBLISH_STATEMENT_MS = 20_000;
 
 export async function openServerStores(config: ServersConfig, log: Logger): Promise<Stores> {
   const control = new PostgresDatabase({ url: config.controlDatabaseUrl });
+  // A publish of 100,000 SKUs is one statement of about a second: it has a line of its own.
+  const publishing = new PostgresDatabase({
+    url: config.controlDatabaseUrl,
+    max: 2,
+    statementMs: PUBLISH_STATEMENT_MS,
+  });
   const shards = config.shardDatabaseUrls.map((url) => new PostgresDatabase({ url }));
   const journal = openJournal(config, log);
   const close = async (): Promise<void> => {
-    await Promise.all([journal.close(), control.close(), ...shards.map((shard) => shard.close())]);
+    const databases = [control, publishing, ...shards];
+    await Promise.all([journal.close(), ...databases.map((database) => database.close())]);
   };
   try {
     for (const database of [control, ...shards]) {
@@ -48,7 +57,7 @@ export async function openServerStores(config: ServersConfig, log: Logger): Prom
       record,
       journal,
       accounts: new PostgresAccounts({ database: control }),
-      catalogue: new PostgresCatalogue({ database: control, clock }),
+      catalogue: new PostgresCatalogue({ database: publishing, clock }),
       orders: new PostgresOrders({ shards, bucketToShard }),
       ledger: new PostgresLedger({ shards }),
       payments: new HttpPaymentGateway({ url: config.paymentUrl }),
@@ -72,7 +81,7 @@ export async function migrateServers(config: ServersConfig, log: Logger): Promis
     const records = new PostgresClusterRecords({ database: control });
     await reached(log, () => journal.timeMs());
     await reached(log, () => control.check());
-    const known = await records.read().catch(() => null);
+    const known = await knownRecord(records);
     const record = await migratePostgres({
       controlUrl: config.controlDatabaseUrl,
       shardUrls: config.shardDatabaseUrls,
@@ -88,6 +97,16 @@ export async function migrateServers(config: ServersConfig, log: Logger): Promis
     ];
   } finally {
     await Promise.all([journal.close(), control.close()]);
+  }
+}
+
+/** Null before the first migration: the server says that there is no such table. */
+async function knownRecord(records: PostgresClusterRecords): Promise<ClusterRecord | null> {
+  try {
+    return await records.read();
+  } catch (cause) {
+    if (cause instanceof Fault && cause.code === "statement_refused") return null;
+    throw cause;
   }
 }
 
