@@ -57,6 +57,12 @@ export function verdictOf(error: Error, what: string): ErrorVerdict {
   };
 }
 
+/** A server that keeps its settings to itself: a managed one, or a user without that right. */
+export function isSecretive(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== "ReplyError") return false;
+  return codeOf(error.message) === "NOPERM" || error.message.startsWith("ERR unknown command");
+}
+
 export function isMissingScript(error: Error): boolean {
   return error.name === "ReplyError" && codeOf(error.message) === "NOSCRIPT";
 }

@@ -125,7 +125,7 @@ describe("a cut reply", () => {
     bed.proxy.cutNothing();
     // Two connections are opened and ten calls made, so there are at least that many replies.
     expect(cuts).toBeGreaterThanOrEqual(12);
-  });
+  }, 60_000);
 
   test("all commits in flight on the connection are unknown, none hangs", async () => {
     const terms = [];
@@ -169,7 +169,7 @@ describe("a server that hangs", () => {
 
       const laterFromMs = performance.now();
       const later = await Promise.all(calls(term).map(([, call]) => faultOfCall(call())));
-      expect(performance.now() - laterFromMs).toBeLessThan(50);
+      expect(performance.now() - laterFromMs).toBeLessThan(DEADLINE_MS / 2);
       expect(new Set(later.map(({ code }) => code))).toEqual(new Set(["store_unavailable"]));
     } finally {
       bed.redis.resume();
