@@ -161,6 +161,8 @@ describe("once open", () => {
     expect(await change(saleId, { kind: "stock", sku: "sock", delta: -9 })).toEqual(refused);
     expect(await change(saleId, { kind: "stock", sku: "sock", delta: -11 })).toEqual(refused);
     expect(await countsOf(shop, saleId, "shoe")).toMatchObject({ released: 10 });
+    // Known before anything was stored or sent.
+    expect(await shop.ports.catalogue.sale(saleId)).toMatchObject({ version: 1 });
   });
 
   test("a hold that slips in takes the whole version back, under a higher one", async () => {
@@ -183,6 +185,34 @@ describe("once open", () => {
     expect(await shop.ports.catalogue.sale(saleId)).toMatchObject({ version: 3 });
     expect(await put(withHeader(file, { title: "After" }))).toMatchObject({ kind: "applied" });
   });
+});
+
+test("a crash in the middle of taking a version back is repaired after the start", async () => {
+  const saleId = newSale();
+  const file = fileOf(shop, saleId, [skuOf("shoe"), skuOf("sock")]);
+  await put(file);
+  let begins = 0;
+  const ports = intercepted(shop.ports, async (name, call) => {
+    if (name === "catalogue.begin" && ++begins === 1) {
+      await hold(shop, saleId, { shopper: "asha", sku: "sock", quantity: 2 });
+    } else if (begins === 1 && name === "catalogue.abandon") {
+      await call();
+      throw new Fault("unknown", "the process died here");
+    }
+    return call();
+  });
+  const less = { ...file, skus: [skuOf("shoe", { stock: 4 }), skuOf("sock", { stock: 1 })] };
+  const asked = { merchant: MERCHANT, file: less, dryRun: false };
+  await createShop(ports)
+    .applySale(asked)
+    .catch((fault: Fault) => expect(fault.code).toBe("unknown"));
+  expect(await countsOf(shop, saleId, "shoe")).toMatchObject({ released: 4 });
+  const started = createShop(shop.ports);
+  await started.repairSales();
+  expect(await countsOf(shop, saleId, "shoe")).toMatchObject({ released: 10, available: 10 });
+  expect(await shop.ports.catalogue.sale(saleId)).toMatchObject({ version: 3 });
+  await started.repairSales();
+  expect(await shop.ports.catalogue.sale(saleId)).toMatchObject({ version: 3 });
 });
 
 describe("a version whose request was lost", () => {

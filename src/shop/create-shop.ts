@@ -14,6 +14,7 @@ import { orderOf, ordersOf, ordersOfSale } from "./orders.ts";
 import { PasswordQueue } from "./password-queue.ts";
 import { paymentEvent } from "./payment-event.ts";
 import type { ShopPorts } from "./ports.ts";
+import { SaleRepairs } from "./repair-sales.ts";
 import { report, salesOf } from "./report.ts";
 import type { Shop } from "./shop.ts";
 import { SignIn } from "./sign-in.ts";
@@ -39,6 +40,7 @@ export type ShopChores = {
   stop(): Promise<void>;
   sweepOrders(buckets: readonly number[], nowMs: number): Promise<number>;
   sweepSales(nowMs: number): Promise<number>;
+  repairSales(): Promise<void>;
 };
 
 export function createShop(ports: ShopPorts): Shop & ShopChores {
@@ -72,6 +74,7 @@ export function createShop(ports: ShopPorts): Shop & ShopChores {
 function choresOf(ports: ShopPorts, runs: OrderRuns): ShopChores {
   const { runtime, log } = ports;
   const sweeper = new OrderSweeper(ports, runs);
+  const repairs = new SaleRepairs(ports);
   let bucketsOf = allBuckets;
   const orders = sweepLoop({
     runtime,
@@ -88,6 +91,7 @@ function choresOf(ports: ShopPorts, runs: OrderRuns): ShopChores {
     sweep: async () => {
       await sweepSales(ports, runtime.clock.wallMs());
       await loadDirectory(ports);
+      await repairs.run();
     },
   });
   return {
@@ -105,5 +109,6 @@ function choresOf(ports: ShopPorts, runs: OrderRuns): ShopChores {
     },
     sweepOrders: (buckets, nowMs) => sweeper.sweep(buckets, nowMs),
     sweepSales: (nowMs) => sweepSales(ports, nowMs),
+    repairSales: () => repairs.run(),
   };
 }

@@ -147,7 +147,7 @@ async function giveUp(
   const { catalogue, runtime, log } = ports;
   const { saleId } = header;
   assert(base !== null, "a new sale has nothing held or sold");
-  // False: somebody else ended it, and saw to the rest.
+  // False: somebody else ended it, and saw to the rest. A crash from here on: repair-sales.ts.
   if (!(await catalogue.abandon(saleId, version)) || isNowhere) return;
   for (let attempt = 0; attempt < ROLL_BACK_ATTEMPTS_MAX; attempt++) {
     const published = attempt === 0 ? base : await loadBase(ports, saleId);
@@ -190,7 +190,8 @@ export async function baseOf(
   return sale.version === 0 ? null : { sale, skus: await catalogue.skus(sale.saleId) };
 }
 
-function headerOf({ sale }: SaleBase): SaleHeader {
+/** What a version of a sale says, without the number of the version. */
+export function headerOf({ sale }: SaleBase): SaleHeader {
   const { version: _, ...header } = sale;
   return header;
 }

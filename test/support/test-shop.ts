@@ -236,8 +236,9 @@ export async function assertBooksAgree(test: TestShop, saleId: string): Promise<
   refs.forEach((ref, index) => {
     const count = counts[index];
     assert(count !== null && count !== undefined, "its owner answers");
-    const { released, available, held, sold } = count;
+    const { released, available, held, paying, sold } = count;
     assert(released === available + held + sold, `${ref.key}: stock is not conserved`);
+    assert(paying === 0, `${ref.key}: ${paying} units are tied to an order that is settled`);
     assert(sold === (bought.get(ref.sku) ?? 0), `${ref.key}: ${sold} sold, not as orders say`);
   });
 }
