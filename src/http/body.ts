@@ -95,7 +95,7 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Uin
   return Buffer.concat(pieces, size);
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Bytes as text, or null when they are not UTF-8. */
 export function textOf(bytes: Uint8Array): string | null {
