@@ -64,10 +64,10 @@ failed=$((failed + tests_failed))
 
 if [ "$skipped" -gt 0 ]; then
   echo "== skipped"
-  grep -E '^\((skip|todo)\)' "$log" || true
+  grep -E '^\((skip|todo)\)' "$log" | sort -u
 fi
 if [ "$tests_failed" -gt 0 ]; then
   echo "== failed"
-  grep -E '^\(fail\)' "$log" || true
+  grep -E '^\(fail\)' "$log" | sort -u
 fi
 finish

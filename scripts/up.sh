@@ -4,7 +4,7 @@
 #   sh scripts/up.sh             until Ctrl-C
 #   sh scripts/up.sh --detach    leaves the engine running
 #
-# DOORBUSTER_PORT (3000) and DOORBUSTER_DATA_DIR (.doorbuster) choose where; data stays between runs.
+# DOORBUSTER_PORT (3000) and DOORBUSTER_DATA_DIR (.doorbuster) choose where. Data stays.
 set -eu
 exec </dev/null
 
@@ -40,8 +40,11 @@ unset DOORBUSTER_CONTROL_DATABASE_URL DOORBUSTER_SHARD_DATABASE_URLS DOORBUSTER_
 export DOORBUSTER_PORT="$port" DOORBUSTER_DATA_DIR="$data" DOORBUSTER_SERVER="$url"
 unset DOORBUSTER_API_KEY
 
-if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
-  say "an engine runs here already (pid $(cat "$pid_file")); to stop it: kill $(cat "$pid_file")" >&2
+# A process that has ended stays in the table until its parent looks: that one does not run.
+is_running() { kill -0 "$1" 2>/dev/null && ! grep -qs ') Z ' "/proc/$1/stat"; }
+
+if [ -f "$pid_file" ] && is_running "$(cat "$pid_file")"; then
+  say "an engine runs here already; to stop it: kill $(cat "$pid_file")" >&2
   exit 1
 fi
 

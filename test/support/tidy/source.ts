@@ -51,7 +51,7 @@ export const isTypeScript = (path: string): boolean =>
   path.endsWith(".ts") && !path.endsWith(".d.ts");
 
 export const isTest = (path: string): boolean =>
-  path.endsWith(".test.ts") || path.startsWith("test/");
+  /\.test(-support)?\.ts$/.test(path) || path.startsWith("test/");
 
 /** `path:line` of an offset in a file. */
 export function placeOf(source: Source, offset: number): string {
