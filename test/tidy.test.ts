@@ -5,11 +5,10 @@
 // is configured to refuse them is tested here.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { removeFolder } from "./support/cleanup.ts";
+import { forgetFolder, temporaryFolder } from "./support/process.ts";
 import {
   corePurityProblems,
   importCycleProblems,
@@ -244,8 +243,8 @@ describe("the scanner behind the rules", () => {
 });
 
 describe("oxlint is set up to refuse", () => {
-  const folder = mkdtempSync(join(tmpdir(), "doorbuster-lint-"));
-  afterAll(() => removeFolder(folder));
+  const folder = temporaryFolder("lint");
+  afterAll(() => forgetFolder(folder));
 
   const SAMPLES: Record<string, string> = {
     "src/long.ts": `export function long(): void {\n${"  f();\n".repeat(71)}}\nfunction f(): void {}\n`,
