@@ -6,7 +6,14 @@ import { connect } from "nats";
 import postgres from "postgres";
 
 import { isListening } from "./ports.ts";
-import { StartFailure, startNats, startPostgres, startRedis } from "./servers.ts";
+import {
+  startEngine,
+  StartFailure,
+  startNats,
+  startPostgres,
+  startRedis,
+  startSimulator,
+} from "./servers.ts";
 
 const stops: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -101,4 +108,25 @@ test("a server that cannot start says why", async () => {
   const failure = startRedis({ config: { appendfsync: "sometimes" } });
   await expect(failure).rejects.toThrow(/sometimes|appendfsync/);
   await expect(failure).rejects.toBeInstanceOf(StartFailure);
+});
+
+test("the engine and the simulator start as processes and end in good order", async () => {
+  const simulator = await startSimulator();
+  const engine = await startEngine();
+  expect((await fetch(`${simulator.url}/livez`)).status).toBe(200);
+  await engine.kill();
+  await engine.restart();
+  expect((await fetch(`${engine.url}/readyz`)).status).toBe(200);
+  expect(await engine.stop()).toBe(0);
+  expect(await simulator.stop()).toBe(0);
+  expect(existsSync(engine.dataDir) || existsSync(simulator.dataDir)).toBe(false);
+});
+
+test("an engine with a bad environment says so and ends with 2", async () => {
+  const failure: unknown = await startEngine({ env: { DOORBUSTER_PORT: "door" } }).catch(
+    (cause: unknown) => cause,
+  );
+  expect(failure).toBeInstanceOf(StartFailure);
+  expect((failure as StartFailure).exitCode).toBe(2);
+  expect((failure as StartFailure).output).toContain("DOORBUSTER_PORT");
 });
