@@ -56,7 +56,11 @@ export function createApp(options: AppOptions): App {
   endpoints.push(...descriptionEndpoints(() => [...direct, ...endpoints], options.version));
 
   const unrouted = metrics.register({ method: "any", path: "none" });
-  const elysia = new Elysia({ precompile: false, normalize: false });
+  const elysia = new Elysia({
+    normalize: false,
+    // Else a host of three characters or fewer is taken for part of the path.
+    handler: { standardHostname: false },
+  });
   for (const one of endpoints) addEndpoint(elysia, one, context, guard);
   for (const one of direct) addDirect(elysia, one);
   const methodsOf = methodTable([...direct, ...endpoints]);
@@ -71,7 +75,7 @@ export function createApp(options: AppOptions): App {
     options,
     async handle(request) {
       try {
-        return await elysia.fetch(request);
+        return await elysia.fetch(withHost(request));
       } catch (thrown) {
         return problemOfThrown(thrown, options.log);
       }
@@ -114,9 +118,14 @@ function noRoute(methods: readonly string[]): Response {
   return problem("method_not_allowed", { headers: { allow: methods.join(", ") } });
 }
 
-/** The path of a URL that need not be one (HTTP/1.0 without Host gives a path alone). */
+/** HTTP/1.0 without Host gives a path for a URL, in which Elysia finds no path. */
+function withHost(request: Request): Request {
+  const { url } = request;
+  return url.startsWith("/") ? new Request(`http://localhost${url}`, request) : request;
+}
+
 function pathOf(url: string): string {
-  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
+  const start = url.indexOf("/", url.indexOf("://") + 3);
   const query = url.indexOf("?", start);
   return url.slice(start, query === -1 ? undefined : query);
 }

@@ -5,6 +5,7 @@ import type { z } from "zod";
 
 import { BODY_BYTES_MAX } from "../core/limits.ts";
 import type { FieldError } from "../shop/sale-file.ts";
+import { BodyCut } from "./problem.ts";
 
 const ERRORS_MAX = 100;
 const NAME_CHARS_MAX = 64;
@@ -73,10 +74,20 @@ export function isJsonType(contentType: string | null): boolean {
 /**
  * The body, or null when it is larger. A body of declared length was checked before and is read at
  * once; another is counted as it comes.
+ *
+ * Throws: BodyCut.
  */
 export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   const declared = declaredBytesOf(request);
-  if (declared !== null) return declared > bytesMax ? null : await request.bytes();
+  if (declared !== null && declared > bytesMax) return null;
+  try {
+    return declared === null ? await countedBytes(request, bytesMax) : await request.bytes();
+  } catch (cause) {
+    throw new BodyCut("the body ended early", { cause });
+  }
+}
+
+async function countedBytes(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array(0);
   const reader = request.body.getReader();
   const pieces: Uint8Array[] = [];

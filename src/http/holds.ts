@@ -15,7 +15,7 @@ import { bearerOf } from "./auth.ts";
 import { isJsonType, jsonBody, jsonOf, readBytes, textOf } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { type EndpointShape, invalidRequest } from "./endpoint.ts";
-import { plainProblem, type ProblemCode, problemWith } from "./problem.ts";
+import { BodyCut, plainProblem, type ProblemCode, problemWith } from "./problem.ts";
 import { holdText, jsonText, noContent } from "./render.ts";
 import type { RequestGuard } from "./request-guard.ts";
 import { holdSchema, quantitySchema, saleId, skuId } from "./schemas.ts";
@@ -123,7 +123,7 @@ class HoldRoute {
     sku: DirectorySku,
     shopper: string,
   ): Promise<Response> {
-    const text = isDeclared ? await request.text() : await countedText(request);
+    const text = isDeclared ? await declaredText(request) : await countedText(request);
     if (text === null) return plainProblem("body_too_large");
     let quantity = QUANTITY_OF_BODY.get(text);
     if (quantity === undefined) {
@@ -171,6 +171,14 @@ class HoldRoute {
 /** Bodies of more than a few digits' length only are worth a number. */
 function isTooLong(declared: string | null): boolean {
   return declared !== null && declared.length > 4 && Number(declared) > BODY_BYTES_MAX;
+}
+
+async function declaredText(request: Request): Promise<string> {
+  try {
+    return await request.text();
+  } catch (cause) {
+    throw new BodyCut("the body ended early", { cause });
+  }
 }
 
 /** A body that did not say its length. Null: it is too large. */

@@ -140,6 +140,11 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Respon
   return new Response(body, { status: PROBLEMS[code].status, headers });
 }
 
+/** The client went away, or broke the framing, before its body was whole. Nobody hears the answer. */
+export class BodyCut extends Error {
+  override readonly name = "BodyCut";
+}
+
 /**
  * Any thrown value as an answer. A fault is the world's and gets its own code; anything else is our
  * bug and its outcome is unknown.
@@ -152,6 +157,7 @@ export function problemOfThrown(thrown: unknown, log: Logger): Response {
     }
     return plainProblem(FAULTS[thrown.code]);
   }
+  if (thrown instanceof BodyCut) return plainProblem("unknown");
   const name = thrown instanceof Error ? thrown.name : typeof thrown;
   const stack = thrown instanceof Error ? framesOf(thrown) : undefined;
   log.error({ error: name, stack }, "a request met a bug");
