@@ -45,8 +45,8 @@ measure("checked and put into cache", (token) => {
 const warm = fresh();
 measure("found in the cache", (token) => warm.shopperOf(token));
 
-const { verify } = jwt({ name: "jwt", secret: SECRET }).decorator.jwt;
+const plugin = jwt({ name: "jwt", secret: SECRET }).decorator.jwt;
 const startNs = Bun.nanoseconds();
-for (const token of tokens) await verify(token);
+for (const token of tokens) await plugin.verify(token);
 const joseNs = (Bun.nanoseconds() - startNs) / TOKENS;
 console.log(`${"@elysiajs/jwt, awaited".padEnd(28)} ${(joseNs / 1_000).toFixed(2)} µs`);

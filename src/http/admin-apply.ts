@@ -1,4 +1,4 @@
-// What a merchant's change of a sale came to, as an answer; shared by the sale file and the changes.
+// What a merchant's change of a sale came to, as an answer: of the sale file and of named changes.
 
 import { z } from "zod";
 

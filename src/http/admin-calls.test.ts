@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 
+import { callerOf } from "../../test/support/http-client.ts";
 import {
   fakeApp,
   MERCHANT_KEY,
@@ -16,23 +17,7 @@ const served = serve(fakes.app, { host: "127.0.0.1", port: 0 });
 afterAll(() => served.stop({ graceMs: 1_000 }));
 const { accessToken } = await fakes.tokens.sign(SHOPPER);
 
-async function call(
-  method: string,
-  path: string,
-  options: { body?: unknown; headers?: Record<string, string>; key?: string | null } = {},
-) {
-  const { body, key = MERCHANT_KEY } = options;
-  const headers = new Headers(options.headers);
-  if (key !== null) headers.set("authorization", `Bearer ${key}`);
-  if (body !== undefined) headers.set("content-type", "application/json");
-  const response = await fetch(`${served.url}${path}`, {
-    method,
-    headers,
-    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
-}
+const call = callerOf(served.url, MERCHANT_KEY);
 
 const FILE = {
   sale: "drop",
@@ -139,8 +124,8 @@ describe("PUT /v1/admin/sales/:sale", () => {
     expect(answer.text).not.toContain("marker");
   });
 
-  test("another merchant's sale is 404, also with a bad file; If-Match: * of no sale is 412", async () => {
-    const others = await call("PUT", path, { body: "{}", key: OTHER_KEY });
+  test("another merchant's sale is 404, also with a bad file; If-Match: * of none is 412", async () => {
+    const others = await call("PUT", path, { body: "{}", token: OTHER_KEY });
     expect([others.status, others.body.code]).toEqual([404, "not_found"]);
     const none = await call("PUT", "/v1/admin/sales/none", {
       body: { ...FILE, sale: "none" },
@@ -221,7 +206,7 @@ describe("changes of a sale", () => {
     const answer = await call("POST", `${path}/${name}`, { body });
     expect([answer.status, answer.body.code]).toEqual([400, "invalid_request"]);
     expect(answer.body.errors[0].field).toBe(field);
-    const others = await call("POST", `${path}/${name}`, { body, key: OTHER_KEY });
+    const others = await call("POST", `${path}/${name}`, { body, token: OTHER_KEY });
     expect([others.status, others.body.code]).toEqual([404, "not_found"]);
   });
 });
@@ -305,21 +290,21 @@ describe("who may", () => {
   ];
   test.each(paths)("%s %s: 401 without a good key, 403 for a shopper", async (method, path) => {
     for (const key of [null, "nobody", "a.b.c", "x".repeat(300)]) {
-      const answer = await call(method, path, { key });
+      const answer = await call(method, path, { token: key });
       expect([answer.status, answer.body.code]).toEqual([401, "unauthenticated"]);
       expect(answer.headers.get("www-authenticate")).toStartWith("Bearer");
     }
-    const shopper = await call(method, path, { key: accessToken });
+    const shopper = await call(method, path, { token: accessToken });
     expect([shopper.status, shopper.body.code]).toEqual([403, "forbidden"]);
   });
 
   test("nodes are for operators", async () => {
     expect((await call("GET", "/v1/admin/nodes")).status).toBe(403);
-    const nodes = await call("GET", "/v1/admin/nodes", { key: OPERATOR_KEY });
+    const nodes = await call("GET", "/v1/admin/nodes", { token: OPERATOR_KEY });
     expect(nodes.body.items).toEqual([{ nodeId: "n1", state: "up", address: null, partitions: 8 }]);
-    const drained = await call("POST", "/v1/admin/nodes/n1/drain", { key: OPERATOR_KEY });
+    const drained = await call("POST", "/v1/admin/nodes/n1/drain", { token: OPERATOR_KEY });
     expect([drained.status, drained.body]).toEqual([202, { nodeId: "n1", state: "draining" }]);
-    const none = await call("POST", "/v1/admin/nodes/n2/drain", { key: OPERATOR_KEY });
+    const none = await call("POST", "/v1/admin/nodes/n2/drain", { token: OPERATOR_KEY });
     expect(none.status).toBe(404);
   });
 });

@@ -77,8 +77,29 @@ export type Who = { readonly shop: Shop; readonly tokens: Tokens };
 export function endpoint<C extends Caller, P extends z.ZodType, Q extends z.ZodType, B = undefined>(
   spec: EndpointSpec<C, P, Q, B>,
 ): Endpoint {
-  const { deadlineMs = REQUEST_DEADLINE_MS, handle: _, isKnown: __, isRaw: ___, ...shape } = spec;
-  return { ...shape, deadlineMs, run: (request, params, who) => run(spec, request, params, who) };
+  return {
+    ...shapeOf(spec),
+    deadlineMs: spec.deadlineMs ?? REQUEST_DEADLINE_MS,
+    run: (request, params, who) => run(spec, request, params, who),
+  };
+}
+
+/** What is said of it, without what only runs it. */
+function shapeOf(spec: EndpointShape): EndpointShape {
+  const { method, path, tag, summary, caller, params, query, headers, body } = spec;
+  return {
+    method,
+    path,
+    tag,
+    summary,
+    caller,
+    ...(params === undefined ? {} : { params }),
+    ...(query === undefined ? {} : { query }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(body === undefined ? {} : { body }),
+    answers: spec.answers,
+    refusals: spec.refusals,
+  };
 }
 
 async function run<C extends Caller, P extends z.ZodType, Q extends z.ZodType, B>(

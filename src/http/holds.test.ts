@@ -99,7 +99,7 @@ describe("PUT …/hold", () => {
     expect((await send()).body.code).toBe("not_found");
   });
 
-  test("a refusal at the edge comes before the body is read, but not before authentication", async () => {
+  test("a refusal at the edge comes before the body is read, after authentication", async () => {
     fakes.stock.early = { kind: "sold_out" };
     expect((await send({ body: "{" })).body.code).toBe("sold_out");
     expect((await send({ authorization: null })).body.code).toBe("unauthenticated");
@@ -236,7 +236,7 @@ describe("faults", () => {
   });
 });
 
-test("a hold that its owner never answers is `deadline`, and the late answer is dropped", async () => {
+test("a hold that its owner never answers is `deadline`, its late answer is dropped", async () => {
   let skipMs = 0;
   const clock = { ...systemClock, monotonicMs: () => performance.now() + skipMs };
   const slow = fakeApp({ clock });

@@ -143,7 +143,7 @@ function pageOf(endpoints: readonly EndpointShape[], version: string): string {
     ({ method, path, summary, caller, answers, refusals }) =>
       `<tr><td><code>${method}</code></td><td><code>${escapeHtml(path)}</code></td>` +
       `<td>${escapeHtml(summary)}</td><td>${caller}</td>` +
-      `<td>${Object.keys(answers).join(" ")} ${refusals.map((code) => `<code>${code}</code>`).join(" ")}</td></tr>`,
+      `<td>${[...Object.keys(answers), ...refusals].join(" ")}</td></tr>`,
   );
   const codes = PROBLEM_CODES.map(
     (code) =>
@@ -158,11 +158,11 @@ function pageOf(endpoints: readonly EndpointShape[], version: string): string {
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-td, th { border-bottom: 1px solid #8884; padding: .3rem .6rem; text-align: left; vertical-align: top }
+td, th { border-bottom: 1px solid #8884; padding: .3rem .6rem; text-align: left }
 :root { color-scheme: light dark }
 </style>
 <h1>Doorbuster API ${escapeHtml(version)}</h1>
-<p>The whole description, with every field: <a href="/openapi/json">/openapi/json</a> (OpenAPI 3.1).</p>
+<p>Every field is in <a href="/openapi/json">/openapi/json</a> (OpenAPI 3.1).</p>
 <table><tr><th>Method<th>Path<th>What it does<th>Who<th>Answers</tr>
 ${rows.join("\n")}
 </table>

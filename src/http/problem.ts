@@ -140,7 +140,7 @@ export function problem(code: ProblemCode, options: ProblemOptions = {}): Respon
   return new Response(body, { status: PROBLEMS[code].status, headers });
 }
 
-/** The client went away, or broke the framing, before its body was whole. Nobody hears the answer. */
+/** The client went away or broke the framing before its body was whole: nobody hears the answer. */
 export class BodyCut extends Error {
   override readonly name = "BodyCut";
 }

@@ -21,7 +21,7 @@ import {
 
 const saleParams = z.object({ sale: saleId });
 const NOT_MODIFIED = { description: "Not changed since the ETag of If-None-Match" };
-const ifNoneMatch = z.object({ "if-none-match": z.string().optional() });
+const conditional = z.object({ "if-none-match": z.string().optional() });
 
 export function saleEndpoints(context: HttpContext): readonly Endpoint[] {
   return [listSales(context), oneSale(context), skusOfSale(context)];
@@ -35,7 +35,7 @@ function listSales({ shop, clock }: HttpContext): Endpoint {
     summary: "Sales, the latest start first",
     caller: "anyone",
     query: pageQuery,
-    headers: ifNoneMatch,
+    headers: conditional,
     answers: {
       200: { description: "A page of sales", schema: listOf(saleSummarySchema) },
       304: NOT_MODIFIED,
@@ -72,7 +72,7 @@ function oneSale({ shop, clock }: HttpContext): Endpoint {
     summary: "A sale with its first 100 SKUs",
     caller: "anyone",
     params: saleParams,
-    headers: ifNoneMatch,
+    headers: conditional,
     answers: {
       200: {
         description: "The sale; `next` is where …/skus?after= goes on",
@@ -103,7 +103,7 @@ function skusOfSale({ shop }: HttpContext): Endpoint {
     caller: "anyone",
     params: saleParams,
     query: pageQuery,
-    headers: ifNoneMatch,
+    headers: conditional,
     answers: {
       200: { description: "A page of SKUs", schema: listOf(skuLevelSchema) },
       304: NOT_MODIFIED,

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const DEPTH_MAX = 16;
 

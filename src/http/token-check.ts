@@ -35,7 +35,7 @@ export class TokenCheck {
     this.#keyed = new Bun.CryptoHasher("sha256", secret);
   }
 
-  /** Cost: about 2 µs. Returns: null for any token that is not to be believed; no reason is given. */
+  /** Cost: about 2 µs. Returns: null for a token that is not to be believed, without a reason. */
   check(token: string, nowS: number): CheckedToken | null {
     if (token.length > TOKEN_BYTES_MAX) return null;
     const signatureDot = token.length - SIGNATURE_CHARS - 1;
