@@ -18,12 +18,12 @@ const CLOCK_LEEWAY_S = 10;
 const SIGNATURE_CHARS = 43;
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
+/** What base64url spells otherwise than base64; most tokens have neither. */
+const URL_SPELLING = /[-_]/;
 
 export const TOKEN_ISSUER = "doorbuster";
 export const TOKEN_AUDIENCE = "doorbuster";
 export const TOKEN_ROLE = "shopper";
-
-export type CheckedToken = { readonly shopper: string; readonly expiresAtS: number };
 
 export class TokenCheck {
   /** Keyed with the secret once; copying it skips the key schedule (560 ns against 1,030). */
@@ -35,8 +35,8 @@ export class TokenCheck {
     this.#keyed = new Bun.CryptoHasher("sha256", secret);
   }
 
-  /** Cost: about 2 µs. Returns: null for a token that is not to be believed, without a reason. */
-  check(token: string, nowS: number): CheckedToken | null {
+  /** Cost: about 1 µs. Returns: null for a token that is not to be believed, without a reason. */
+  check(token: string, nowS: number): string | null {
     if (token.length > TOKEN_BYTES_MAX) return null;
     const signatureDot = token.length - SIGNATURE_CHARS - 1;
     if (signatureDot < 3 || token.charCodeAt(signatureDot) !== 46) return null;
@@ -68,7 +68,10 @@ type Claims = Readonly<Record<string, unknown>>;
 function decode(part: string): Claims | null {
   if (part.length % 4 === 1 || !BASE64URL.test(part)) return null;
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString());
+    // atob is four times as quick as a Buffer; bytes above ASCII come out as Latin-1, which no
+    // claim that we look at may hold anyway.
+    const base64 = URL_SPELLING.test(part) ? part.replaceAll("-", "+").replaceAll("_", "/") : part;
+    const value: unknown = JSON.parse(atob(base64));
     return typeof value === "object" && value !== null ? (value as Claims) : null;
   } catch {
     // Not JSON: signed by somebody who holds the key and got it wrong.
@@ -85,7 +88,7 @@ function isHeaderFine(part: string): boolean {
   return type === undefined || (typeof type === "string" && /^(application\/)?jwt$/i.test(type));
 }
 
-function checkClaims(claims: Claims, nowS: number): CheckedToken | null {
+function checkClaims(claims: Claims, nowS: number): string | null {
   const { iss, aud, sub, role, exp, iat, nbf } = claims;
   if (iss !== TOKEN_ISSUER || role !== TOKEN_ROLE) return null;
   if (aud !== TOKEN_AUDIENCE && !(Array.isArray(aud) && aud.includes(TOKEN_AUDIENCE))) return null;
@@ -96,5 +99,5 @@ function checkClaims(claims: Claims, nowS: number): CheckedToken | null {
     if (typeof iat !== "number" || iat > nowS + CLOCK_LEEWAY_S || iat > exp) return null;
   }
   if (nbf !== undefined && (typeof nbf !== "number" || nbf > nowS)) return null;
-  return { shopper: sub, expiresAtS: exp };
+  return sub;
 }

@@ -143,8 +143,8 @@ describe("tokens that are not believed", () => {
   });
 });
 
-describe("the cache", () => {
-  test("a cached token ends at its time", () => {
+describe("a token seen before", () => {
+  test("ends at its time", () => {
     wallMs = NOW_S * 1_000;
     const tokens = createTokens({ secret: SECRET, clock });
     const token = mint();
@@ -155,7 +155,7 @@ describe("the cache", () => {
     expect(tokens.shopperOf(token)).toBeNull();
   });
 
-  test("a token that shares a prefix or a header with a cached one is checked itself", () => {
+  test("vouches for no other with the same prefix or header", () => {
     wallMs = NOW_S * 1_000;
     const tokens = createTokens({ secret: SECRET, clock });
     const token = mint();

@@ -1,11 +1,12 @@
-// Shoppers' tokens: signed by @elysiajs/jwt, checked by TokenCheck behind a bounded cache.
+// Shoppers' tokens: signed by @elysiajs/jwt, checked by TokenCheck. No cache: in a stampede nearly
+// every request carries a token of its own, and a check costs about as much as two look-ups of a long
+// key (bench/token.ts).
 
 import { jwt } from "@elysiajs/jwt";
 
 import { assert } from "../core/assert.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import {
-  type CheckedToken,
   TOKEN_AUDIENCE,
   TOKEN_BYTES_MAX,
   TOKEN_ISSUER,
@@ -13,12 +14,6 @@ import {
   TOKEN_ROLE,
   TokenCheck,
 } from "./token-check.ts";
-
-/**
- * Tokens of one generation of the cache. Two generations of 300-character tokens are about 15 MB;
- * a shopper who comes back within some 16,000 others is not checked again.
- */
-const CACHE_GENERATION_MAX = 16_384;
 
 /** Bytes of the secret: the block of its hash and no less (RFC 7518 §3.2). */
 export const JWT_SECRET_BYTES_MIN = 32;
@@ -30,27 +25,6 @@ export type Tokens = {
   /** Hot path, synchronous. Null: not a token to believe. */
   shopperOf(token: string): string | null;
 };
-
-/**
- * The cache is keyed by the whole token: a hit has the very bytes that were checked. Its end is
- * looked at on every hit. Failures are not kept.
- */
-class TokenCache {
-  #young = new Map<string, CheckedToken>();
-  #old = new Map<string, CheckedToken>();
-
-  get(token: string): CheckedToken | undefined {
-    return this.#young.get(token) ?? this.#old.get(token);
-  }
-
-  put(token: string, checked: CheckedToken): void {
-    if (this.#young.size >= CACHE_GENERATION_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(token, checked);
-  }
-}
 
 export function createTokens(options: {
   readonly secret: string;
@@ -68,7 +42,6 @@ export function createTokens(options: {
     aud: TOKEN_AUDIENCE,
   }).decorator.jwt;
   const checker = new TokenCheck(secret);
-  const cache = new TokenCache();
 
   return {
     async sign(shopper) {
@@ -85,13 +58,7 @@ export function createTokens(options: {
     },
 
     shopperOf(token) {
-      const nowS = clock.wallMs() / 1_000;
-      const cached = cache.get(token);
-      if (cached !== undefined) return cached.expiresAtS > nowS ? cached.shopper : null;
-      const checked = checker.check(token, nowS);
-      if (checked === null) return null;
-      cache.put(token, checked);
-      return checked.shopper;
+      return checker.check(token, clock.wallMs() / 1_000);
     },
   };
 }
