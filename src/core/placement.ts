@@ -1,5 +1,5 @@
-// Placement: rendezvous hashing (highest random weight) with bounded load. Everybody computes the
-// same from the same list; golden values pin it.
+// Placement: rendezvous hashing (highest random weight) with bounded load, that leaves alone what it
+// can. The list carries the result, so everybody has the same; golden values pin it.
 
 import { assert } from "./assert.ts";
 import { hash64 } from "./ids.ts";
@@ -7,32 +7,107 @@ import { hash64 } from "./ids.ts";
 /**
  * The owner of each partition.
  *
- * Partitions in order, each to its highest-ranked node that owns fewer than ⌈P/n⌉ + 1: no node gets
- * more than that, and a join or leave moves about its share.
+ * Without a `previous` placement each partition goes, in order, to its highest-ranked node that owns
+ * fewer than ⌈P/n⌉ + 1. With one, only what must moves: a leave moves what the node had, a join what
+ * the new node gets; ranks say which and where to. No node owns more than ⌈P/n⌉ + 1 or, with a
+ * `previous`, less than ⌊P/n⌋.
  *
  * Shape    one node id a partition; [] when there are no nodes.
  * Cost     O(P · n); 1,024 partitions and 50 nodes in a few milliseconds.
  */
-export function placementOf(nodeIds: readonly string[], partitions: number): readonly string[] {
+export function placementOf(
+  nodeIds: readonly string[],
+  partitions: number,
+  previous: readonly string[] = [],
+): readonly string[] {
   assert(new Set(nodeIds).size === nodeIds.length, "node ids are unique");
   if (nodeIds.length === 0) return [];
-  const nodes = [...nodeIds].sort();
-  const ownedMax = Math.ceil(partitions / nodes.length) + 1;
-  const owned = new Map<string, number>();
-  const owners: string[] = [];
+  const draft = new Draft([...nodeIds].sort(), partitions);
+  const orphans: number[] = [];
   for (let partition = 0; partition < partitions; partition++) {
+    if (!draft.give(partition, previous[partition] ?? "")) orphans.push(partition);
+  }
+  const isFirst = orphans.length === partitions;
+  const { fewest, share, most } = draft;
+  for (const partition of orphans) {
+    // After a leave the poorest are served first: what is given to them need not be moved later.
+    const bounds = isFirst ? [most] : [fewest, share];
+    const wasGiven = bounds.some((bound) => draft.giveBest(partition, bound));
+    assert(wasGiven, "all nodes together have room for all partitions");
+  }
+  if (!isFirst) draft.level(2 * share - orphans.length);
+  return draft.owners;
+}
+
+class Draft {
+  readonly owners: string[] = [];
+  readonly fewest: number;
+  readonly share: number;
+  readonly most: number;
+  readonly #owned: Map<string, number>;
+
+  constructor(nodes: readonly string[], partitions: number) {
+    this.fewest = Math.floor(partitions / nodes.length);
+    this.share = Math.ceil(partitions / nodes.length);
+    this.most = this.share + 1;
+    this.#owned = new Map(nodes.map((node) => [node, 0]));
+  }
+
+  /** False when the node is not one of ours or is full. */
+  give(partition: number, node: string): boolean {
+    const owned = this.#owned.get(node);
+    if (owned === undefined || owned >= this.most) return false;
+    this.#owned.set(node, owned + 1);
+    this.owners[partition] = node;
+    return true;
+  }
+
+  /** To the highest-ranked node that owns fewer than `max`. */
+  giveBest(partition: number, max: number): boolean {
     let best = "";
     let bestRank = -1n;
-    for (const node of nodes) {
-      if ((owned.get(node) ?? 0) >= ownedMax) continue;
-      const rank = hash64(`${partition}@${node}`);
+    for (const [node, owned] of this.#owned) {
+      if (owned >= max) continue;
+      const rank = rankOf(partition, node);
       if (rank > bestRank) {
         best = node;
         bestRank = rank;
       }
     }
-    owned.set(best, (owned.get(best) ?? 0) + 1);
-    owners.push(best);
+    return best !== "" && this.give(partition, best);
   }
-  return owners;
+
+  /** Who owns fewest takes from those who own most what ranks it highest. */
+  level(movesMax: number): void {
+    for (let moves = 0; moves < movesMax; moves++) {
+      const [node, owned] = [...this.#owned].reduce((poorest, next) =>
+        next[1] < poorest[1] ? next : poorest,
+      );
+      if (owned >= this.fewest) return;
+      this.#take(node);
+    }
+  }
+
+  #take(taker: string): void {
+    const most = Math.max(...this.#owned.values());
+    assert(most > this.fewest, "who owns too few takes from one who owns more");
+    let best = -1;
+    let bestRank = -1n;
+    this.owners.forEach((owner, partition) => {
+      if (this.#owned.get(owner) !== most) return;
+      const rank = rankOf(partition, taker);
+      if (rank > bestRank) {
+        best = partition;
+        bestRank = rank;
+      }
+    });
+    const giver = this.owners[best];
+    assert(giver !== undefined, "the one who owns most owns something");
+    this.#owned.set(giver, most - 1);
+    this.give(best, taker);
+  }
+}
+
+function rankOf(partition: number, node: string): bigint {
+  return hash64(`${partition}@${node}`);
 }
