@@ -14,6 +14,11 @@ import {
 import type { Journal, Term } from "../core/ports/journal.ts";
 import type { LedgerFeed } from "../core/ports/ledger-feed.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
+import type {
+  LocalPartition,
+  LocalPartitions,
+  OwnershipChange,
+} from "../core/ports/local-partitions.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
 import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts";
@@ -40,21 +45,22 @@ export type StockNodeOptions = {
   readonly owner: string;
   readonly generation: string;
   readonly partitionCount: number;
-  readonly onLost: (partition: number, owner: string) => void;
+  /** Fenced by another owner. */
+  readonly onLost?: (partition: number, owner: string) => void;
 };
 
-export class StockNode implements Stock, PartitionHost {
+export class StockNode implements Stock, PartitionHost, LocalPartitions {
   readonly journal: Journal;
   readonly runtime: Runtime;
   readonly log: Logger;
-  readonly owner: string;
   readonly generation: string;
   readonly loads = new LoadGate(LOADS_AT_ONCE_MAX);
   readonly stats = new NodeStats();
   readonly #ledger: LedgerFeed;
   readonly #partitions: readonly Partition[];
   readonly #turns: Turns<{ turn(): void }>;
-  readonly #onLost: (partition: number, owner: string) => void;
+  #owner: string;
+  readonly #onOwnership: ((change: OwnershipChange) => void)[] = [];
   readonly #endTicks: () => void;
   #skewMs = 0;
 
@@ -62,10 +68,15 @@ export class StockNode implements Stock, PartitionHost {
     this.journal = options.journal;
     this.runtime = options.runtime;
     this.log = options.log;
-    this.owner = options.owner;
+    this.#owner = options.owner;
     this.generation = options.generation;
     this.#ledger = options.ledger;
-    this.#onLost = options.onLost;
+    const { onLost } = options;
+    if (onLost !== undefined) {
+      this.onOwnership((change) => {
+        if (change.kind === "lost") onLost(change.partition, change.owner);
+      });
+    }
     this.#turns = new Turns((task) => options.runtime.soon(task));
     this.#partitions = Array.from(
       { length: options.partitionCount },
@@ -87,25 +98,48 @@ export class StockNode implements Stock, PartitionHost {
     return this.#skewMs;
   }
 
-  /** Begins to claim and load a partition under a view. */
-  own(partition: number, view: number): void {
-    this.#partition(partition).start(view);
+  get owner(): string {
+    return this.#owner;
   }
 
-  /** Gives a partition up cleanly. */
+  claimAs(owner: string): void {
+    this.#owner = owner;
+  }
+
+  partition(id: number): LocalPartition {
+    const { state, term, seq, queueDepth } = this.#partition(id);
+    return { id, state, view: term?.view ?? 0, claim: term?.claim ?? 0, seq, queueDepth };
+  }
+
+  own(partition: number, view: number, after: Promise<void> | null = null): void {
+    this.#partition(partition).start(view, after);
+  }
+
   async disown(partition: number): Promise<void> {
-    await this.#partition(partition).stop();
+    await this.#partition(partition).stop(true);
     this.#ledger.dropped(partition);
   }
 
-  /** Gives all up cleanly; everything accepted is answered first. */
+  onOwnership(handler: (change: OwnershipChange) => void): void {
+    this.#onOwnership.push(handler);
+  }
+
+  /**
+   * Gives all up cleanly; everything accepted is answered first. The ledger's feed keeps its
+   * cursors: what it has not stored yet it stores in its own stop.
+   */
   async stop(): Promise<void> {
-    await Promise.all(this.#partitions.map((partition) => this.disown(partition.id)));
+    await Promise.all(this.#partitions.map((partition) => partition.stop()));
     this.#endTicks();
   }
 
   /** Hot path (bench/hold.ts): one promise, one envelope. */
   ask<C extends Command>(sku: SkuRef, command: C): Promise<OutcomeOf<C>> {
+    return this.askWithin(sku, command, REQUEST_DEADLINE_MS) as Promise<OutcomeOf<C>>;
+  }
+
+  /** Hot path (bench/hold.ts). */
+  askWithin(sku: SkuRef, command: Command, leftMs: number): Promise<Outcome> {
     const partition = this.#partition(sku.partition);
     const arrivedMs = this.runtime.clock.monotonicMs();
     return new Promise<Outcome>((resolve, reject) => {
@@ -113,11 +147,11 @@ export class StockNode implements Stock, PartitionHost {
         key: sku.key,
         command,
         arrivedMs,
-        deadlineMs: arrivedMs + REQUEST_DEADLINE_MS,
+        deadlineMs: arrivedMs + leftMs,
         resolve,
         reject,
       });
-    }) as Promise<OutcomeOf<C>>;
+    });
   }
 
   /** Hot path (bench/hold.ts). Only while nobody holds the SKU: a holder's PUT is never refused. */
@@ -131,19 +165,23 @@ export class StockNode implements Stock, PartitionHost {
   }
 
   async cart(shopper: string): Promise<{ holds: readonly CartHold[]; complete: boolean }> {
-    const holds: CartHold[] = [];
     const answers = await Promise.allSettled(
-      this.#partitions.map((partition) =>
-        this.#read(partition, true, (book, nowMs) => {
-          for (const hold of cartOf(book, shopper)) {
-            if (hold.deadlineMs <= nowMs) continue;
-            holds.push({ skuKey: hold.sku.key, hold: viewOf(hold) });
-          }
-        }),
-      ),
+      this.#partitions.map(({ id }) => this.cartOf(id, shopper, REQUEST_DEADLINE_MS)),
     );
-    const complete = answers.every((answer) => answer.status === "fulfilled");
-    return { holds, complete };
+    const answered = answers.filter((answer) => answer.status === "fulfilled");
+    const holds = answered.flatMap(({ value }) => value);
+    return { holds, complete: answered.length === answers.length };
+  }
+
+  async cartOf(id: number, shopper: string, leftMs: number): Promise<readonly CartHold[]> {
+    const holds: CartHold[] = [];
+    await this.#read({ partition: this.#partition(id), isStrict: true, leftMs }, (book, nowMs) => {
+      for (const hold of cartOf(book, shopper)) {
+        if (hold.deadlineMs <= nowMs) continue;
+        holds.push({ skuKey: hold.sku.key, hold: viewOf(hold) });
+      }
+    });
+    return holds;
   }
 
   async counts(skus: readonly SkuRef[]): Promise<readonly (SkuCounts | null)[]> {
@@ -155,15 +193,29 @@ export class StockNode implements Stock, PartitionHost {
       else list.push(index);
     });
     await Promise.allSettled(
-      [...byPartition].map(([id, indexes]) =>
-        this.#read(this.#partition(id), false, (book) => {
-          for (const index of indexes) {
-            const state = book.skus.get(skus[index]!.key);
-            counts[index] = state === undefined ? null : countsOf(state);
-          }
-        }),
-      ),
+      [...byPartition].map(async ([id, indexes]) => {
+        const keys = indexes.map((index) => skus[index]!.key);
+        const counted = await this.countsOf(id, keys, REQUEST_DEADLINE_MS);
+        indexes.forEach((index, position) => {
+          counts[index] = counted[position] ?? null;
+        });
+      }),
     );
+    return counts;
+  }
+
+  async countsOf(
+    id: number,
+    keys: readonly string[],
+    leftMs: number,
+  ): Promise<readonly (SkuCounts | null)[]> {
+    let counts: readonly (SkuCounts | null)[] = [];
+    await this.#read({ partition: this.#partition(id), isStrict: false, leftMs }, (book) => {
+      counts = keys.map((key) => {
+        const state = book.skus.get(key);
+        return state === undefined ? null : countsOf(state);
+      });
+    });
     return counts;
   }
 
@@ -199,19 +251,21 @@ export class StockNode implements Stock, PartitionHost {
     const { view, claim } = term;
     this.log.info({ partition, view, claim, seq, owner: this.owner }, "partition serving");
     this.#ledger.serving(partition, seq);
+    this.#announce({ kind: "serving", partition, claim });
   }
 
   onLost(partition: number, owner: string, claim: number): void {
     this.stats.fenced++;
     this.log.warn({ partition, owner, claim }, "partition fenced: another owner has it");
     this.#ledger.dropped(partition);
-    this.#onLost(partition, owner);
+    this.#announce({ kind: "lost", partition, owner });
   }
 
   onHalted(partition: number, reason: string): void {
     this.stats.halted++;
     this.log.error({ partition, reason }, "partition halted: its SKUs sell nothing");
     this.#ledger.dropped(partition);
+    this.#announce({ kind: "halted", partition, reason });
   }
 
   onUnknown(partition: number, fault: Fault): void {
@@ -227,6 +281,10 @@ export class StockNode implements Stock, PartitionHost {
     }
   }
 
+  #announce(change: OwnershipChange): void {
+    for (const handler of this.#onOwnership) handler(change);
+  }
+
   #tick(): void {
     const monotonicMs = this.runtime.clock.monotonicMs();
     for (const partition of this.#partitions) partition.tick(monotonicMs);
@@ -239,15 +297,18 @@ export class StockNode implements Stock, PartitionHost {
   }
 
   #read(
-    partition: Partition,
-    isStrict: boolean,
+    {
+      partition,
+      isStrict,
+      leftMs,
+    }: { readonly partition: Partition; readonly isStrict: boolean; readonly leftMs: number },
     look: (book: StockBook, nowMs: number) => void,
   ): Promise<void> {
     const arrivedMs = this.runtime.clock.monotonicMs();
     return new Promise<void>((resolve, reject) => {
       partition.read({
         arrivedMs,
-        deadlineMs: arrivedMs + REQUEST_DEADLINE_MS,
+        deadlineMs: arrivedMs + leftMs,
         isStrict,
         answer: (book, nowMs) => {
           look(book, nowMs);

@@ -13,10 +13,15 @@ export type LocalPartition = {
 /** The partitions of this node, for the cluster: who is asked here directly, and what is owned. */
 export interface LocalPartitions {
   partition(id: number): LocalPartition;
-  /** Begins to claim and load under a view. Only when it is `idle`. */
-  own(partition: number, view: number): void;
-  /** Gives up cleanly: what was accepted is answered first, the claim released. */
+  /**
+   * Begins to claim and load under a view. Only when it is `idle`. What is asked waits from now on,
+   * also while `after` (which never rejects) has not settled and nothing is claimed yet.
+   */
+  own(partition: number, view: number, after?: Promise<void>): void;
+  /** Hands over cleanly: what was accepted is answered first, the claim released. */
   disown(partition: number): Promise<void>;
+  /** Claims are made for this owner from now on: node id and incarnation. */
+  claimAs(owner: string): void;
   /**
    * Asks with the time that the question has left. Rejects with Fault("not_owner") at once when the
    * partition is not here.

@@ -17,11 +17,14 @@ export type MemberList = {
   readonly clusterId: string;
   readonly partitions: number;
   readonly members: readonly Member[];
+  /** The member that each partition is placed on; [] while no member is up. */
+  readonly placement: readonly string[];
 };
 
 /** The list in its store, with the revision to change it by. Faults: store_unavailable, unknown. */
 export interface MemberStore {
-  read(): Promise<{ readonly list: MemberList; readonly revision: number } | null>;
+  /** Null: there is none. A list of null: what is there is no member list. */
+  read(): Promise<{ readonly list: MemberList | null; readonly revision: number } | null>;
   /** A compare-and-set: `revision` null makes the first list. False: somebody was first. */
   write(list: MemberList, revision: number | null): Promise<boolean>;
   /** A hint that the list may have changed; never relied on. */
