@@ -111,6 +111,19 @@ export const LINE_MINOR_MAX = AMOUNT_MINOR_MAX / CHECKOUT_LINES_MAX;
 /** After the pay window a charge in doubt is voided: late money may still come in this time. */
 export const GIVE_UP_AFTER_PAY_WINDOW_MS = 60_000;
 
+/** One message between nodes; nats-server takes 1 MiB unless told otherwise. */
+export const BUS_MESSAGE_BYTES_MAX = 768 * 1_024;
+/** What one tick has for a peer is cut into messages of about this: no reader is held for long. */
+export const PEER_MESSAGE_BYTES_MAX = 256 * 1_024;
+
+/** Asks under way to one peer: a partition's bounds, with a reserve for all but new holds. */
+export const PEER_HOLDS_MAX = MAILBOX_HOLDS_MAX;
+export const PEER_RESERVE_MAX = MAILBOX_RESERVE_MAX;
+/** Asks that wait for their partition to get an owner. */
+export const PARKED_ASKS_MAX = MAILBOX_HOLDS_MAX;
+/** An ask follows an owner that moved this often; then it waits for news. */
+export const MOVES_MAX = 3;
+
 /** Body sizes. */
 export const BODY_BYTES_MAX = 64 * 1_024;
 export const ADMIN_BODY_BYTES_MAX = 16 * 1_024 * 1_024;
@@ -140,5 +153,9 @@ assert(
 assert(CONFIGURES_AT_ONCE_MAX < MAILBOX_RESERVE_MAX, "an apply leaves room for money and returns");
 assert(APPLY_WAIT_MS < REQUEST_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(APPLY_WAIT_MS < SWEEP_VERSIONS_AFTER_MS, "the sweeper leaves running applies alone");
+assert(
+  PEER_MESSAGE_BYTES_MAX * 2 < BUS_MESSAGE_BYTES_MAX,
+  "the last line of a message may be as long as the rest",
+);
 assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");
