@@ -4,39 +4,30 @@ import { Fault } from "../core/errors.ts";
 import { BATCH_BYTES_MAX, BATCH_EVENTS_MAX } from "../core/limits.ts";
 import { apply } from "../core/stock/apply.ts";
 import { BatchBuilder } from "../core/stock/codec.ts";
-import type { Outcome } from "../core/stock/command.ts";
 import { decide, nextLapse } from "../core/stock/decide.ts";
 import type { StockBook } from "../core/stock/state.ts";
-import type { Envelope, Mailbox } from "./mailbox.ts";
+import type { Flight } from "./flight.ts";
+import type { Mailbox } from "./mailbox.ts";
 
 /** A decided event is at most about this long: room that a batch keeps for the next one. */
 const EVENT_BYTES_MAX = 1_024;
 
-export type TurnDecisions = {
-  readonly envelopes: Envelope[];
-  readonly outcomes: Outcome[];
-  readonly batch: BatchBuilder;
-};
-
 /**
  * Hot path (bench/hold.ts). Reads no clock: the whole turn has one time.
  *
- * Changes  `book` and `mailbox`. When it throws, `taken` holds what was taken out of the mailbox,
- *          and the book is half changed and must be dropped.
- * Returns  what was decided. When more lapses are due than fit a batch, nothing else is decided:
- *          no decision may see a hold that is over.
+ * Changes  `book` and `mailbox`, and fills `flight` with who was decided and what they hear. When it
+ *          throws, the book is half changed and must be dropped.
+ * Returns  the batch. When more lapses are due than fit it, nothing else is decided: no decision may
+ *          see a hold that is over.
  */
-export function decideTurn(request: {
-  readonly book: StockBook;
-  readonly mailbox: Mailbox;
-  readonly nowMs: number;
-  readonly monotonicMs: number;
-  readonly taken: Envelope[];
-}): TurnDecisions {
-  const { book, mailbox, nowMs, monotonicMs, taken } = request;
+export function decideTurn(
+  book: StockBook,
+  mailbox: Mailbox,
+  flight: Flight,
+  { nowMs, monotonicMs }: { readonly nowMs: number; readonly monotonicMs: number },
+): BatchBuilder {
   const batch = new BatchBuilder(nowMs);
-  const outcomes: Outcome[] = [];
-  if (lapseDue(book, nowMs, batch)) return { envelopes: taken, outcomes, batch };
+  if (lapseDue(book, nowMs, batch)) return batch;
 
   while (batch.eventCount < BATCH_EVENTS_MAX) {
     if (batch.byteCount > BATCH_BYTES_MAX - EVENT_BYTES_MAX) break;
@@ -46,12 +37,12 @@ export function decideTurn(request: {
       envelope.reject(new Fault("deadline", "it waited too long to be decided"));
       continue;
     }
-    taken.push(envelope);
+    flight.envelopes.push(envelope);
     const { outcome, event } = decide(book, envelope.key, envelope.command, nowMs);
     if (event !== null) batch.add(envelope.key, event, apply(book, envelope.key, event));
-    outcomes.push(outcome);
+    flight.outcomes.push(outcome);
   }
-  return { envelopes: taken, outcomes, batch };
+  return batch;
 }
 
 /** True when more is due than the batch takes. */

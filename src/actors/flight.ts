@@ -1,22 +1,13 @@
 // What is under way between a turn and its answers: one commit or one check, and who waits for it.
 
 import { Fault } from "../core/errors.ts";
-import type { Commit } from "../core/ports/journal.ts";
+import type { Commit, Term } from "../core/ports/journal.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
+import type { BatchBuilder } from "../core/stock/codec.ts";
 import type { Outcome } from "../core/stock/command.ts";
 import type { StockBook } from "../core/stock/state.ts";
 import type { Envelope } from "./mailbox.ts";
-
-/** A question about the whole book, answered like any other: only under a confirmation. */
-export type Reading = {
-  /** Monotonic. */
-  readonly arrivedMs: number;
-  readonly deadlineMs: number;
-  /** True: the confirmation must have been asked for after the question arrived. */
-  readonly isStrict: boolean;
-  readonly answer: (book: StockBook, nowMs: number) => void;
-  readonly reject: (fault: Fault) => void;
-};
+import type { Reading } from "./readings.ts";
 
 export type Flight = {
   /** `envelopes[i]` hears `outcomes[i]`. */
@@ -29,6 +20,30 @@ export type Flight = {
   /** Monotonic time of the last send. */
   sentAtMs: number;
 };
+
+export function flightOf(readings: readonly Reading[]): Flight {
+  return { envelopes: [], outcomes: [], readings, commit: null, row: null, sentAtMs: 0 };
+}
+
+/** The flight carries this batch. Its id is unique: claims are, and a term uses a seq once. */
+export function load(
+  flight: Flight,
+  batch: BatchBuilder,
+  at: { readonly term: Term; readonly seq: number; readonly atMs: number },
+): void {
+  const { term, seq, atMs } = at;
+  const { partition, owner, claim } = term;
+  const { bytes, deltas, skuKeys } = batch.build();
+  flight.commit = { term, seq, batchId: `${owner}.${claim}.${seq}`, bytes, deltas };
+  flight.row = { partition, seq, claim, atMs, skuKeys, bytes };
+}
+
+/** The same batch, with its id, under another claim: that is the one that the journal will name. */
+export function reload(flight: Flight, term: Term): void {
+  if (flight.commit === null || flight.row === null) return;
+  flight.commit = { ...flight.commit, term };
+  flight.row = { ...flight.row, claim: term.claim };
+}
 
 /** May this answer leave under a confirmation up to REFUSAL_FRESH_MS old? All others promise more. */
 const REFUSALS: Readonly<Record<Outcome["kind"], boolean>> = {
@@ -56,8 +71,11 @@ const REFUSALS: Readonly<Record<Outcome["kind"], boolean>> = {
   below_committed: true,
 };
 
-export function isRefusal(outcome: Outcome): boolean {
-  return REFUSALS[outcome.kind];
+/** Nothing in it promises more than a refusal does: an earlier confirmation will do. */
+export function isOnlyRefusals(flight: Flight): boolean {
+  for (const outcome of flight.outcomes) if (!REFUSALS[outcome.kind]) return false;
+  for (const reading of flight.readings) if (reading.isStrict) return false;
+  return true;
 }
 
 /** In decision order; readings see the book as the last decision left it. */
@@ -74,11 +92,10 @@ export function rejectAll(flight: Flight, fault: Fault): void {
 
 /** Those whose time is up hear that their outcome is unknown; a later answer to them is dropped. */
 export function rejectExpired(flight: Flight, monotonicMs: number): void {
-  const fault = new Fault("unknown", "the store has not said whether it was written");
-  for (const envelope of flight.envelopes) {
-    if (envelope.deadlineMs <= monotonicMs) envelope.reject(fault);
-  }
-  for (const reading of flight.readings) {
-    if (reading.deadlineMs <= monotonicMs) reading.reject(fault);
+  for (const waiting of [flight.envelopes, flight.readings]) {
+    for (const { deadlineMs, reject } of waiting) {
+      if (deadlineMs > monotonicMs) continue;
+      reject(new Fault("unknown", "the store has not said whether it was written"));
+    }
   }
 }

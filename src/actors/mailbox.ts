@@ -1,4 +1,4 @@
-import type { Fault } from "../core/errors.ts";
+import { Fault } from "../core/errors.ts";
 import { MAILBOX_HOLDS_MAX, MAILBOX_RESERVE_MAX } from "../core/limits.ts";
 import type { Command, Outcome } from "../core/stock/command.ts";
 
@@ -40,10 +40,6 @@ export class Mailbox {
     return true;
   }
 
-  peek(): Envelope | undefined {
-    return this.#items[this.#head];
-  }
-
   shift(): Envelope | undefined {
     const envelope = this.#items[this.#head];
     if (envelope === undefined) return undefined;
@@ -57,5 +53,19 @@ export class Mailbox {
       this.#head = 0;
     }
     return envelope;
+  }
+
+  /** All wait equally long, so the oldest are the first whose time is up. */
+  expire(monotonicMs: number): void {
+    for (;;) {
+      const oldest = this.#items[this.#head];
+      if (oldest === undefined || oldest.deadlineMs > monotonicMs) return;
+      this.shift();
+      oldest.reject(new Fault("deadline", "the partition did not decide in time"));
+    }
+  }
+
+  rejectAll(fault: Fault): void {
+    for (let next = this.shift(); next !== undefined; next = this.shift()) next.reject(fault);
   }
 }

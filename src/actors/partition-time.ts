@@ -2,34 +2,49 @@ import type { Clock } from "../core/ports/clock.ts";
 
 /**
  * A partition's clock: the store's time learned at its claim, advanced by the node's monotonic clock
- * only, never below the last batch's time. No jump of a wall clock moves it.
+ * only, never below the last batch's time nor any time told before. No jump of a wall clock moves it.
  *
  * The reply's time is taken as the moment it arrived: so ours is late by the way back, never early,
  * and no hold lapses before its deadline.
  */
 export class PartitionTime {
   readonly #clock: Clock;
-  #baseMs: number;
-  readonly #learnedAtMs: number;
+  #baseMs = 0;
+  #learnedAtMs: number;
+  #lastMs = 0;
 
-  constructor(clock: Clock, storeNowMs: number) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#baseMs = storeNowMs;
     this.#learnedAtMs = clock.monotonicMs();
   }
 
   nowMs(): number {
-    return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#learnedAtMs);
+    const nowMs = this.#runningMs();
+    if (nowMs > this.#lastMs) this.#lastMs = nowMs;
+    return this.#lastMs;
   }
 
-  /** The last batch's time: whoever decided it may have had a faster clock. */
-  notBefore(atMs: number): void {
-    const behindMs = atMs - this.nowMs();
+  /**
+   * A claim told the store's time; `learnedAtMs` is monotonic, so that a long load since then does
+   * not make us late. `lastAtMs` is the last batch's: whoever decided it may have had a faster clock.
+   */
+  learn(
+    claimed: { readonly storeNowMs: number; readonly learnedAtMs: number },
+    lastAtMs: number,
+  ): void {
+    this.#baseMs = claimed.storeNowMs;
+    this.#learnedAtMs = claimed.learnedAtMs;
+    this.#lastMs = Math.max(this.#lastMs, lastAtMs);
+    const behindMs = this.#lastMs - this.#runningMs();
     if (behindMs > 0) this.#baseMs += behindMs;
   }
 
   /** How far the store's time has run away from ours; positive when ours is behind. */
   driftMs(storeNowMs: number): number {
     return storeNowMs - this.nowMs();
+  }
+
+  #runningMs(): number {
+    return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#learnedAtMs);
   }
 }

@@ -16,57 +16,59 @@
 //   P5  Fenced: memory is dropped, nothing is answered from it again (I3).
 
 import { assert } from "../core/assert.ts";
-import { Fault, faultOf } from "../core/errors.ts";
-import { REFUSAL_FRESH_MS } from "../core/limits.ts";
+import { Fault } from "../core/errors.ts";
+import { REFUSAL_FRESH_MS, REQUEST_DEADLINE_MS } from "../core/limits.ts";
 import type { CheckResult, CommitResult, Term } from "../core/ports/journal.ts";
-import { emptyBook, type StockBook } from "../core/stock/state.ts";
+import type { StockBook } from "../core/stock/state.ts";
+import { backlogFault, closedFault, type PartitionState } from "./admission.ts";
+import { Closing, release } from "./closing.ts";
 import { decideTurn } from "./decide-turn.ts";
 import {
   answerAll,
   type Flight,
-  isRefusal,
-  type Reading,
+  flightOf,
+  isOnlyRefusals,
+  load,
   rejectAll,
   rejectExpired,
+  reload,
 } from "./flight.ts";
-import { type Envelope, Mailbox } from "./mailbox.ts";
+import { Inbox } from "./inbox.ts";
+import type { Envelope } from "./mailbox.ts";
+import { Memory } from "./memory.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import { PartitionTime } from "./partition-time.ts";
+import type { Reading } from "./readings.ts";
 import { type Claimed, settle, type Settled } from "./settle.ts";
 import { SnapshotPolicy } from "./snapshot-policy.ts";
 
-/** Questions about a whole book that may wait. */
-const READINGS_MAX = 16_384;
-
-export type PartitionState = "idle" | "loading" | "serving" | "doubt" | "halted";
+/** After a crash: a bug that every replay meets again must not keep the node busy. */
+const CRASH_PAUSE_MS = 100;
 
 export class Partition {
   readonly id: number;
   readonly #host: PartitionHost;
-  readonly #mailbox = new Mailbox();
-  #readings: Reading[] = [];
+  readonly #inbox = new Inbox();
   #state: PartitionState = "idle";
   #isStoreAway = false;
-  #isClosing = false;
   #turnRequested = false;
+  #view = 0;
   #term: Term | null = null;
-  #book: StockBook = emptyBook();
-  #time: PartitionTime;
-  #seq = 0;
-  #lastBatchId = "";
-  #lastNowMs = 0;
+  readonly #memory = new Memory();
+  readonly #closing: Closing;
+  readonly #time: PartitionTime;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #flight: Flight | null = null;
-  #snapshots: SnapshotPolicy;
+  readonly #snapshots: SnapshotPolicy;
   #haltReason = "";
-  #whenQuiet: (() => void)[] = [];
   /** Grows when memory is dropped: a settling that began before is not for this life. */
   #life = 0;
 
   constructor(id: number, host: PartitionHost) {
     this.id = id;
     this.#host = host;
-    this.#time = new PartitionTime(host.runtime.clock, 0);
+    this.#closing = new Closing(host.runtime.clock);
+    this.#time = new PartitionTime(host.runtime.clock);
     this.#snapshots = new SnapshotPolicy(id, host);
   }
 
@@ -83,11 +85,11 @@ export class Partition {
   }
 
   get seq(): number {
-    return this.#seq;
+    return this.#memory.seq;
   }
 
   get queueDepth(): number {
-    return this.#mailbox.length;
+    return this.#inbox.mailbox.length;
   }
 
   /**
@@ -95,166 +97,115 @@ export class Partition {
    * nothing is in flight, the claim was confirmed a moment ago (P3). Hot path.
    */
   freshBook(): StockBook | null {
-    if (this.#state !== "serving" || this.#flight !== null || this.#mailbox.length > 0) return null;
+    if (this.#state !== "serving" || this.#flight !== null || !this.#inbox.isEmpty) return null;
     const ageMs = this.#host.runtime.clock.monotonicMs() - this.#confirmedAtMs;
-    return ageMs < REFUSAL_FRESH_MS ? this.#book : null;
+    return ageMs < REFUSAL_FRESH_MS ? this.#memory.book : null;
   }
 
   /** The partition's time; meaningless unless serving. */
   nowMs(): number {
-    return Math.max(this.#time.nowMs(), this.#lastNowMs);
+    return this.#time.nowMs();
   }
 
-  /** Begins to own: claim, load, serve. Rejects nothing that waits meanwhile. */
-  start(view: number): void {
+  /** Begins to own: claim (not before `after` settles), load, serve. Rejects nothing meanwhile. */
+  start(view: number, after: Promise<void> | null = null): void {
     assert(this.#state === "idle", "a partition is started once");
     this.#state = "loading";
-    this.#isClosing = false;
-    void this.#settle(view, null);
+    this.#view = view;
+    this.#closing.cancel();
+    void this.#settleAfter(after);
   }
 
   ask(envelope: Envelope): void {
-    const refusal = this.#admissionFault(envelope);
-    if (refusal !== null) envelope.reject(refusal);
-    else this.#wake();
+    const fault =
+      this.#closedFault() ??
+      backlogFault(this.#host, this.#memory.book, envelope) ??
+      this.#inbox.push(envelope);
+    if (fault === null) this.#wake();
+    else envelope.reject(fault);
   }
 
   read(reading: Reading): void {
-    const fault = this.#closedFault();
-    if (fault !== null) reading.reject(fault);
-    else if (this.#readings.length >= READINGS_MAX) {
-      reading.reject(new Fault("busy", `partition ${this.id}: ${READINGS_MAX} readings wait`));
-    } else {
-      this.#readings.push(reading);
-      this.#wake();
-    }
+    const fault = this.#closedFault() ?? this.#inbox.pushReading(reading);
+    if (fault === null) this.#wake();
+    else reading.reject(fault);
   }
 
   /** One turn: decide, then commit or check or answer. Hot path (bench/hold.ts). */
   turn(): void {
     this.#turnRequested = false;
-    if (this.#state !== "serving" || this.#flight !== null) return;
-    const { clock } = this.#host.runtime;
-    const monotonicMs = clock.monotonicMs();
-    const nowMs = this.nowMs();
-    this.#lastNowMs = nowMs;
-    const readings = this.#readings;
-    this.#readings = [];
-    const taken: Envelope[] = [];
-    let decided;
+    if (!this.#mayTurn) return;
+    const flight = flightOf(this.#inbox.takeReadings());
     try {
-      decided = decideTurn({
-        book: this.#bookForTurn(),
-        mailbox: this.#mailbox,
-        nowMs,
-        monotonicMs,
-        taken,
-      });
+      this.#decide(flight);
     } catch (cause) {
-      const none: Flight = this.#flightOf(taken, readings);
-      this.#crash(none, cause);
-      return;
+      this.#crash(flight, cause);
     }
-    const flight: Flight = { ...this.#flightOf(taken, readings), outcomes: decided.outcomes };
-    if (decided.batch.eventCount > 0) this.#commit(flight, decided.batch.build(), nowMs);
-    else if (this.#mayLeaveNow(flight, monotonicMs)) this.#finish(flight);
-    else if (taken.length > 0 || readings.length > 0) this.#send(flight);
-    else this.#notifyQuiet();
   }
 
   /** About ten times a second: deadlines of holds, and of those who wait. */
   tick(monotonicMs: number): void {
-    for (;;) {
-      const oldest = this.#mailbox.peek();
-      if (oldest === undefined || oldest.deadlineMs > monotonicMs) break;
-      this.#mailbox.shift();
-      oldest.reject(new Fault("deadline", `partition ${this.id} did not decide in time`));
-    }
+    this.#inbox.expire(monotonicMs);
     if (this.#flight !== null) rejectExpired(this.#flight, monotonicMs);
-    if (this.#readings.length > 0 && this.#readings[0]!.deadlineMs <= monotonicMs) {
-      const expired = this.#readings.filter((reading) => reading.deadlineMs <= monotonicMs);
-      this.#readings = this.#readings.filter((reading) => reading.deadlineMs > monotonicMs);
-      const fault = new Fault("deadline", `partition ${this.id} did not answer in time`);
-      for (const reading of expired) reading.reject(fault);
-    }
-    if (this.#state === "serving" && this.#book.deadlines.nextMs() <= this.nowMs()) this.#wake();
+    this.#closing.tick(monotonicMs);
+    if (this.#isLapseDue()) this.#wake();
     this.#snapshots.tick(this.#term, monotonicMs);
   }
 
   /**
    * Gives the partition up cleanly: refuses new work, finishes what it has, takes a snapshot,
-   * releases the claim. Never rejects.
+   * releases the claim. In a hand-off somebody waits for it. Never rejects.
    */
-  async stop(): Promise<void> {
-    this.#isClosing = true;
-    if (this.#state === "serving") await this.#quiet();
+  async stop(isHandOff = false): Promise<void> {
+    this.#closing.begin();
+    await this.#quiet();
     const term = this.#term;
-    if (this.#state === "serving" && term !== null) {
-      await this.#snapshots.last(term, this.#seq, this.#book);
-      await this.#host.journal.release(term).catch((cause: unknown) => {
-        this.#host.log.warn({ partition: this.id, err: String(cause) }, "release failed");
-      });
+    if (this.#state === "serving" && this.#flight === null && term !== null) {
+      this.#closing.leave();
+      await this.#snapshots.last(term, this.#memory, isHandOff);
+      await release(this.#host, term);
     }
     this.#drop(new Fault("not_owner", `partition ${this.id} was given up`), "idle");
   }
 
-  /** Bypasses everything: drops memory without a word to the store, as a crash would. */
-  abandon(): void {
-    this.#drop(new Fault("not_owner", `partition ${this.id} was abandoned`), "idle");
-  }
-
-  #admissionFault(envelope: Envelope): Fault | null {
-    const closed = this.#closedFault();
-    if (closed !== null) return closed;
-    if (envelope.command.kind === "hold" && this.#host.isBacklogFull()) {
-      const sku = this.#book.skus.get(envelope.key);
-      if (sku?.holds.has(envelope.command.shopper) !== true) {
-        return new Fault("busy", "the ledger is behind: no new holds");
-      }
-    }
-    if (this.#mailbox.push(envelope)) return null;
-    return new Fault("busy", `partition ${this.id}: the mailbox is full`);
-  }
-
   #closedFault(): Fault | null {
-    if (this.#state === "halted") return new Fault("halted", `partition ${this.id} is halted`);
-    if (this.#state === "idle") return new Fault("not_owner", `partition ${this.id} is not here`);
-    if (this.#isClosing) return new Fault("busy", `partition ${this.id} is being given up`);
-    if (this.#isStoreAway) return new Fault("store_unavailable", "the journal is away");
-    return null;
+    const isClosing = this.#closing.hasBegun;
+    return closedFault(this.id, this.#state, { isClosing, isStoreAway: this.#isStoreAway });
+  }
+
+  /** P1. */
+  get #mayTurn(): boolean {
+    return this.#state === "serving" && this.#flight === null && !this.#closing.isLeaving;
+  }
+
+  #isLapseDue(): boolean {
+    return this.#memory.book.deadlines.nextMs() <= this.nowMs();
   }
 
   #wake(): void {
-    if (this.#turnRequested || this.#state !== "serving" || this.#flight !== null) return;
+    if (this.#turnRequested || !this.#mayTurn) return;
     this.#turnRequested = true;
     this.#host.requestTurn(this);
   }
 
-  #flightOf(envelopes: Envelope[], readings: readonly Reading[]): Flight {
-    return { envelopes, outcomes: [], readings, commit: null, row: null, sentAtMs: 0 };
-  }
-
-  /** P3. */
-  #mayLeaveNow(flight: Flight, monotonicMs: number): boolean {
-    if (monotonicMs - this.#confirmedAtMs >= REFUSAL_FRESH_MS) return false;
-    for (const outcome of flight.outcomes) if (!isRefusal(outcome)) return false;
-    for (const reading of flight.readings) if (reading.isStrict) return false;
-    return true;
-  }
-
-  #commit(
-    flight: Flight,
-    built: { bytes: string; skuKeys: string[]; deltas: { skuKey: string; delta: number }[] },
-    atMs: number,
-  ): void {
+  #decide(flight: Flight): void {
+    const { clock } = this.#host.runtime;
+    const monotonicMs = clock.monotonicMs();
+    const nowMs = this.nowMs();
     const term = this.#term;
-    assert(term !== null, "a batch was decided without a claim");
-    const seq = this.#seq + 1;
-    const batchId = `${term.owner}.${term.claim}.${seq}`;
-    const { bytes, deltas, skuKeys } = built;
-    flight.commit = { term, seq, batchId, bytes, deltas };
-    flight.row = { partition: this.id, seq, claim: term.claim, atMs, skuKeys, bytes };
-    this.#send(flight);
+    assert(term !== null, "a turn needs a claim");
+    const { mailbox } = this.#inbox;
+    this.#snapshots.beforeTurn(term, this.#memory, mailbox.length);
+    const batch = decideTurn(this.#memory.book, mailbox, flight, { nowMs, monotonicMs });
+    if (batch.eventCount > 0) {
+      load(flight, batch, { term, seq: this.#memory.seq + 1, atMs: nowMs });
+      this.#send(flight);
+      return;
+    }
+    const isFresh = monotonicMs - this.#confirmedAtMs < REFUSAL_FRESH_MS;
+    if (isFresh && isOnlyRefusals(flight)) this.#finish(flight);
+    else if (flight.envelopes.length > 0 || flight.readings.length > 0) this.#send(flight);
+    else this.#closing.notifyQuiet();
   }
 
   #send(flight: Flight): void {
@@ -272,25 +223,30 @@ export class Partition {
 
   #onReply(flight: Flight, term: Term, result: CommitResult | CheckResult): void {
     if (this.#flight !== flight || this.#term !== term) return;
-    if (result.kind === "committed" || result.kind === "confirmed") {
-      if (result.kind === "confirmed" && result.seq !== this.#seq) {
-        this.#onDoubt(flight, term, new Fault("unknown", `check says seq ${result.seq}`));
-        return;
-      }
-      this.#host.onDrift(this.#time.driftMs(result.nowMs));
-      this.#accept(flight);
-      return;
+    try {
+      this.#heed(flight, term, result);
+    } catch (cause) {
+      this.#crash(flight, cause);
     }
-    if (result.kind === "fenced") {
-      this.#flight = null;
-      rejectAll(flight, new Fault("unknown", `partition ${this.id} was taken over`));
-      this.#lose(result.owner, result.claim);
-    } else if (result.kind === "out_of_sequence") {
-      this.#onDoubt(flight, term, new Fault("unknown", `the journal is at ${result.seq}`));
-    } else {
-      this.#flight = null;
-      rejectAll(flight, new Fault("halted", `partition ${this.id} is halted`));
-      this.#halt(result.kind === "no_state" ? "its fence is gone" : `below zero: ${result.skuKey}`);
+  }
+
+  #heed(flight: Flight, term: Term, result: CommitResult | CheckResult): void {
+    switch (result.kind) {
+      case "committed":
+      case "confirmed":
+        if (result.kind === "confirmed" && result.seq !== this.seq) {
+          return this.#onDoubt(flight, term, new Fault("unknown", `check says ${result.seq}`));
+        }
+        this.#host.onDrift(this.#time.driftMs(result.nowMs));
+        return this.#accept(flight);
+      case "fenced":
+        return this.#lose(result.owner, result.claim);
+      case "out_of_sequence":
+        return this.#onDoubt(flight, term, new Fault("unknown", `it is at ${result.seq}`));
+      case "below_zero":
+        return this.#halt(`${result.skuKey} would go below zero`);
+      case "no_state":
+        return this.#halt("its fence is gone");
     }
   }
 
@@ -299,8 +255,7 @@ export class Partition {
     this.#flight = null;
     this.#confirmedAtMs = flight.sentAtMs;
     if (flight.commit !== null && flight.row !== null) {
-      this.#seq = flight.commit.seq;
-      this.#lastBatchId = flight.commit.batchId;
+      this.#memory.committed(flight.commit, flight.row);
       this.#snapshots.grew(flight.commit.bytes.length);
       const tookMs = this.#host.runtime.clock.monotonicMs() - flight.sentAtMs;
       this.#host.onCommitted(flight.row, tookMs, flight.envelopes.length);
@@ -309,73 +264,72 @@ export class Partition {
   }
 
   #finish(flight: Flight): void {
-    answerAll(flight, this.#book, this.#lastNowMs);
-    if (this.#mailbox.length > 0 || this.#readings.length > 0) this.#wake();
-    else if (this.#book.deadlines.nextMs() <= this.#lastNowMs) this.#wake();
-    else this.#notifyQuiet();
+    answerAll(flight, this.#memory.book, this.nowMs());
+    if (!this.#inbox.isEmpty || this.#isLapseDue()) this.#wake();
+    else this.#closing.notifyQuiet();
   }
 
   /** P4: the outcome is not known. What waits in the flight goes on waiting. */
   #onDoubt(flight: Flight, term: Term, cause: unknown): void {
     if (this.#flight !== flight || this.#term !== term) return;
+    // Not the world but we: the journal was asked for something that it must never be asked.
+    if (!(cause instanceof Fault)) return this.#crash(flight, cause);
     this.#state = "doubt";
-    const fault = faultOf(cause, "unknown", `partition ${this.id}`);
-    this.#host.onUnknown(this.id, fault);
-    void this.#settle(term.view, flight);
+    this.#host.onUnknown(this.id, cause);
+    void this.#settle(flight);
   }
 
-  async #settle(view: number, flight: Flight | null): Promise<void> {
+  async #settleAfter(pause: Promise<void> | null): Promise<void> {
     const life = this.#life;
-    const settled = await settle(this.#host, {
-      partition: this.id,
-      view,
-      term: this.#term,
-      seq: this.#seq,
-      lastBatchId: this.#lastBatchId,
-      flight,
-      isGivenUp: () => this.#life !== life,
-      onStoreAway: () => this.#onStoreAway(life),
-    });
-    if (this.#life !== life) return;
-    this.#isStoreAway = false;
-    this.#onSettled(settled, flight);
+    if (pause !== null) await pause;
+    if (this.#life === life) await this.#settle(null);
   }
 
-  #onSettled(settled: Settled, flight: Flight | null): void {
+  async #settle(flight: Flight | null): Promise<void> {
+    const life = this.#life;
+    try {
+      const settled = await settle(this.#host, {
+        partition: this.id,
+        view: this.#view,
+        term: this.#term,
+        memory: this.#memory,
+        flight,
+        urgencyOf: () => this.#inbox.mailbox.length,
+        isGivenUp: () => this.#life !== life,
+        onStoreAway: () => this.#onStoreAway(life),
+      });
+      if (settled.kind === "given_up" || this.#life !== life) return;
+      this.#isStoreAway = false;
+      this.#onSettled(settled, flight);
+    } catch (cause) {
+      if (this.#life === life) this.#crash(flight, cause);
+    }
+  }
+
+  #onSettled(settled: Exclude<Settled, { kind: "given_up" }>, flight: Flight | null): void {
     switch (settled.kind) {
-      case "given_up":
-        return;
       case "fenced":
-        if (flight !== null) rejectAll(flight, new Fault("unknown", "taken over meanwhile"));
-        this.#flight = null;
         return this.#lose(settled.owner, settled.claim);
       case "halted":
-        if (flight !== null) rejectAll(flight, new Fault("unknown", "the partition is halted"));
-        this.#flight = null;
         return this.#halt(settled.reason);
       case "written":
       case "not_written":
         assert(flight !== null, "only a flight can have been written or not");
         this.#serve(settled);
         this.#flight = null;
-        if (settled.kind === "written") {
-          flight.sentAtMs = settled.sentAtMs;
-          this.#accept(flight);
-        } else {
-          if (flight.commit !== null) flight.commit = { ...flight.commit, term: settled.term };
-          this.#send(flight);
+        if (settled.kind === "not_written") {
+          reload(flight, settled.term);
+          return this.#send(flight);
         }
-        return;
+        flight.sentAtMs = settled.sentAtMs;
+        return this.#accept(flight);
       case "recovered":
         if (flight !== null) rejectAll(flight, new Fault("unknown", "its memory was dropped"));
         this.#flight = null;
-        this.#book = settled.recovered.book;
-        this.#seq = settled.recovered.seq;
-        this.#lastBatchId = settled.batchId;
+        this.#memory.recovered(settled.recovered, settled.batchId);
         this.#serve(settled);
-        this.#time.notBefore(settled.recovered.lastAtMs);
         this.#snapshots.loaded(settled.recovered);
-        this.#host.onServing(this.id, settled.term, this.#seq);
+        this.#host.onServing(this.id, settled.term, this.#memory.seq);
         this.#wake();
     }
   }
@@ -383,8 +337,7 @@ export class Partition {
   /** Takes up the new term; the book is the caller's matter. */
   #serve(claimed: Claimed): void {
     this.#term = claimed.term;
-    this.#time = new PartitionTime(this.#host.runtime.clock, claimed.storeNowMs);
-    this.#time.notBefore(this.#lastNowMs);
+    this.#time.learn(claimed, this.#memory.lastAtMs);
     this.#confirmedAtMs = claimed.sentAtMs;
     this.#state = "serving";
   }
@@ -393,17 +346,22 @@ export class Partition {
   #onStoreAway(life: number): void {
     if (this.#life !== life) return;
     this.#isStoreAway = true;
-    this.#rejectWaiting(new Fault("store_unavailable", "the journal is away"));
+    this.#inbox.rejectAll(new Fault("store_unavailable", "the journal is away"));
   }
 
   /** A bug of ours: the smallest unit that owns the state dies and replays. */
-  #crash(flight: Flight, cause: unknown): void {
-    this.#host.log.error({ partition: this.id, err: describe(cause) }, "partition crashed");
-    rejectAll(flight, new Fault("unknown", `partition ${this.id} crashed`, { cause }));
-    const view = this.#term?.view ?? 0;
+  #crash(flight: Flight | null, cause: unknown): void {
+    this.#host.log.error({ partition: this.id, err: cause }, "partition crashed");
+    // It was given up, lost or halted in the same breath: then there is nothing to bring back.
+    if (this.#state === "idle" || this.#state === "halted") return;
+    const fault = new Fault("unknown", `partition ${this.id} crashed`, { cause });
+    if (flight !== null) rejectAll(flight, fault);
+    this.#flight = null;
     this.#state = "loading";
     this.#term = null;
-    void this.#settle(view, null);
+    this.#memory.drop();
+    this.#life++;
+    void this.#settleAfter(this.#host.runtime.pause(CRASH_PAUSE_MS));
   }
 
   #lose(owner: string, claim: number): void {
@@ -421,48 +379,21 @@ export class Partition {
     this.#life++;
     this.#state = state;
     this.#term = null;
-    this.#book = emptyBook();
+    this.#memory.drop();
     this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
     this.#isStoreAway = false;
     if (this.#flight !== null) rejectAll(this.#flight, new Fault("unknown", fault.message));
     this.#flight = null;
-    this.#rejectWaiting(fault);
-    this.#notifyQuiet();
+    this.#inbox.rejectAll(fault);
+    this.#closing.notifyQuiet();
   }
 
-  #rejectWaiting(fault: Fault): void {
-    for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
-      next.reject(fault);
-    }
-    const readings = this.#readings;
-    this.#readings = [];
-    for (const reading of readings) reading.reject(fault);
-  }
-
-  /** Nothing is in flight: the moment for a snapshot, if one is due. */
-  #bookForTurn(): StockBook {
-    const term = this.#term;
-    assert(term !== null, "a turn needs a claim");
-    this.#snapshots.beforeTurn(term, this.#seq, this.#book, this.#mailbox.length);
-    return this.#book;
-  }
-
+  /** When all that was accepted has been answered: at the latest when its time is up. */
   async #quiet(): Promise<void> {
-    if (this.#flight === null && this.#mailbox.length === 0 && this.#readings.length === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#whenQuiet.push(resolve);
-      this.#wake();
-    });
+    if (this.#state !== "serving" && this.#state !== "doubt") return;
+    if (this.#flight === null && this.#inbox.isEmpty) return;
+    const quiet = this.#closing.whenQuiet(REQUEST_DEADLINE_MS);
+    this.#wake();
+    await quiet;
   }
-
-  #notifyQuiet(): void {
-    const waiting = this.#whenQuiet;
-    if (waiting.length === 0) return;
-    this.#whenQuiet = [];
-    for (const resolve of waiting) resolve();
-  }
-}
-
-function describe(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }

@@ -1,7 +1,7 @@
 // Recovery: claim, snapshot, replay. What comes out is the state after the last committed batch, or
 // a reason to stop: never a guess.
 
-import { assert } from "../core/assert.ts";
+import { assert, AssertionError } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
 import { apply } from "../core/stock/apply.ts";
@@ -18,7 +18,7 @@ export type Recovered = {
   readonly snapshotSeq: number;
   /** Journal bytes behind the snapshot. */
   readonly replayedBytes: number;
-  /** Time of the last batch; 0 when there was none behind the snapshot. */
+  /** Time of the last batch; 0 when there was none ever. */
   readonly lastAtMs: number;
 };
 
@@ -30,24 +30,35 @@ export type Recovered = {
  */
 export async function recover(journal: Journal, term: Term, seq: number): Promise<Recovered> {
   try {
-    return await replay(journal, term.partition, seq);
+    return await tryReplay(journal, term.partition, seq);
   } catch (cause) {
     // A trim or a new snapshot may have come between our two reads. Once more, then it is real.
     if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
-    return await replay(journal, term.partition, seq);
+    return await tryReplay(journal, term.partition, seq);
+  }
+}
+
+/** What contradicts the book while it is replayed was written so: no bug of this life. */
+async function tryReplay(journal: Journal, partition: number, seq: number): Promise<Recovered> {
+  try {
+    return await replay(journal, partition, seq);
+  } catch (cause) {
+    if (cause instanceof AssertionError) throw corrupt(partition, cause.message);
+    throw cause;
   }
 }
 
 async function replay(journal: Journal, partition: number, seq: number): Promise<Recovered> {
   const snapshot = await journal.snapshotOf(partition);
-  const book = snapshot === null ? emptyBook() : decodeBook(snapshot.pieces);
+  const stored = snapshot === null ? { book: emptyBook(), atMs: 0 } : decodeBook(snapshot.pieces);
+  const { book } = stored;
   const snapshotSeq = snapshot?.seq ?? 0;
   if (snapshotSeq > seq) {
     throw corrupt(partition, `the snapshot is at ${snapshotSeq}, the fence at ${seq}`);
   }
   let next = snapshotSeq + 1;
   let replayedBytes = 0;
-  let lastAtMs = 0;
+  let lastAtMs = stored.atMs;
   while (next <= seq) {
     const entries = await journal.read(partition, next, REPLAY_READ_BYTES);
     if (entries.length === 0) throw corrupt(partition, `entry ${next} of ${seq} is missing`);

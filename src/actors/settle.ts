@@ -16,6 +16,8 @@ const RETRY_MS_MAX = 500;
 export type Claimed = {
   readonly term: Term;
   readonly storeNowMs: number;
+  /** Monotonic time at which the store's time arrived. */
+  readonly learnedAtMs: number;
   /** Monotonic time at which the claim was sent: what it confirms, it confirms from then on. */
   readonly sentAtMs: number;
 };
@@ -37,10 +39,10 @@ export type SettleRequest = {
   readonly view: number;
   /** The term in doubt; null when memory holds nothing. */
   readonly term: Term | null;
-  /** The last batch that memory knows to be committed. */
-  readonly seq: number;
-  readonly lastBatchId: string;
+  readonly memory: { readonly seq: number; readonly batchId: string };
   readonly flight: Flight | null;
+  /** Of many that wait for their turn to load, the most urgent is next. */
+  readonly urgencyOf: () => number;
   readonly isGivenUp: () => boolean;
   /** Called when the store is surely not reached: nobody should wait for it. */
   readonly onStoreAway: () => void;
@@ -50,16 +52,16 @@ export type SettleRequest = {
 export async function settle(host: PartitionHost, request: SettleRequest): Promise<Settled> {
   let retryMs = RETRY_MS_MIN;
   for (let attempts = 1; ; attempts++) {
-    if (request.isGivenUp()) return { kind: "given_up" };
     try {
       if (!host.mayClaim()) throw new Fault("store_unavailable", "clocks disagree: no claims");
-      return await host.loads.run(() => attempt(host, request, attempts));
+      return await host.loads.run(request.urgencyOf, () => attempt(host, request, attempts));
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === "journal_corrupt") return { kind: "halted", reason: cause.message };
       if (cause.code === "store_unavailable") request.onStoreAway();
       host.log.warn({ partition: request.partition, fault: cause.message }, "cannot claim yet");
     }
+    if (request.isGivenUp()) return { kind: "given_up" };
     await host.runtime.pause(retryMs);
     retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
   }
@@ -70,6 +72,8 @@ async function attempt(
   request: SettleRequest,
   attempts: number,
 ): Promise<Settled> {
+  // Only now: a claim of a life that is over would fence the next one.
+  if (request.isGivenUp()) return { kind: "given_up" };
   const { partition, view } = request;
   const sentAtMs = host.runtime.clock.monotonicMs();
   const claimed = await host.journal.claim({ partition, view, owner: host.owner });
@@ -80,9 +84,10 @@ async function attempt(
     return { kind: "halted", reason };
   }
   const term: Term = { partition, view, owner: host.owner, claim: claimed.claim };
-  const common = { term, storeNowMs: claimed.nowMs, sentAtMs };
-  const memory = compareMemory(request, claimed, attempts);
-  if (memory !== "lost") return { kind: memory, ...common };
+  const learnedAtMs = host.runtime.clock.monotonicMs();
+  const common = { term, storeNowMs: claimed.nowMs, learnedAtMs, sentAtMs };
+  const verdict = compareMemory(request, claimed, attempts);
+  if (verdict !== "lost") return { kind: verdict, ...common };
 
   const ledgerSeq = await host.ledgerSeq(partition);
   if (ledgerSeq > claimed.seq) {
@@ -99,7 +104,7 @@ function compareMemory(
   claimed: { readonly claim: number; readonly seq: number; readonly batchId: string },
   attempts: number,
 ): "written" | "not_written" | "lost" {
-  const { term, flight } = request;
+  const { term, flight, memory } = request;
   if (term === null || flight === null) return "lost";
   const { commit } = flight;
   if (commit !== null && claimed.seq === commit.seq && claimed.batchId === commit.batchId) {
@@ -107,7 +112,7 @@ function compareMemory(
   }
   // Each attempt of ours may have counted one claim; a higher number means that another claimed.
   const isAlone = claimed.claim <= term.claim + attempts;
-  const isBefore = claimed.seq === request.seq && claimed.batchId === request.lastBatchId;
+  const isBefore = claimed.seq === memory.seq && claimed.batchId === memory.batchId;
   return isAlone && isBefore ? "not_written" : "lost";
 }
 

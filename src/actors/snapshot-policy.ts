@@ -19,6 +19,16 @@ const QUIET_COMMANDS = 16;
 /** How often the journal is cut as the ledger gets ahead. */
 const TRIM_EVERY_MS = 5_000;
 
+/** A hand-off is sooner over without a snapshot when the next owner has only this to replay. */
+const HAND_OFF_REPLAY_BYTES = 2 * 1_024 * 1_024;
+
+/** A book as the journal has it, with the number and the time of its last batch. */
+export type Written = {
+  readonly book: StockBook;
+  readonly seq: number;
+  readonly lastAtMs: number;
+};
+
 export class SnapshotPolicy {
   readonly #partition: number;
   readonly #host: PartitionHost;
@@ -45,12 +55,12 @@ export class SnapshotPolicy {
   }
 
   /** Called with nothing in flight. Encodes now, writes later. */
-  beforeTurn(term: Term, seq: number, book: StockBook, waitingCount: number): void {
+  beforeTurn(term: Term, state: Written, waitingCount: number): void {
     if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#isWriting) return;
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
-    void this.#write(term, seq, encodeBook(book));
+    void this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
   }
 
   tick(term: Term | null, monotonicMs: number): void {
@@ -59,10 +69,11 @@ export class SnapshotPolicy {
     void this.#trim(term);
   }
 
-  /** Before a clean hand-off, so that the next owner has nothing to replay. */
-  async last(term: Term, seq: number, book: StockBook): Promise<void> {
-    if (seq === this.#storedSeq || this.#isWriting) return;
-    await this.#write(term, seq, encodeBook(book));
+  /** Before a clean end, so that the next owner has little or nothing to replay. */
+  async last(term: Term, state: Written, isHandOff: boolean): Promise<void> {
+    if (state.seq === this.#storedSeq || this.#isWriting) return;
+    if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
+    await this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
   }
 
   async #write(term: Term, seq: number, pieces: string[]): Promise<void> {

@@ -7,15 +7,15 @@
 //   L1  The cursor moves only over rows that the ledger has stored.
 //   L2  Rows reach the ledger in seq order without gaps: its highest seq says what it has.
 
-import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
 import { JOURNAL_BYTES_MAX } from "../core/limits.ts";
-import type { Journal } from "../core/ports/journal.ts";
+import type { Journal, JournalEntry } from "../core/ports/journal.ts";
 import type { LedgerFeed } from "../core/ports/ledger-feed.ts";
 import type { Ledger, LedgerRow } from "../core/ports/ledger.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
 import { decodeBatch } from "../core/stock/codec.ts";
+import { Cursor, type Totals } from "./cursor.ts";
 
 /** Rows kept in memory for all partitions; beyond it they are read back from the journal. */
 const QUEUE_BYTES_MAX = 64 * 1_024 * 1_024;
@@ -25,15 +25,15 @@ const APPEND_BYTES_MAX = 4 * 1_024 * 1_024;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
 
-type Cursor = {
-  readonly partition: number;
-  /** Stored in the ledger up to here; −1 until the ledger was asked. */
-  ledgerSeq: number;
-  /** Committed up to here. */
-  journalSeq: number;
-  /** Committed rows in order; the first may be above ledgerSeq + 1: then the journal has the rest. */
-  rows: LedgerRow[];
-  bytes: number;
+export type LedgerProjectionOptions = {
+  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  /** Above it no new hold is taken; JOURNAL_BYTES_MAX. */
+  readonly backlogBytesMax?: number;
+  /** Above it rows are read back from the journal. */
+  readonly queueBytesMax?: number;
 };
 
 export class LedgerProjection implements LedgerFeed {
@@ -42,36 +42,37 @@ export class LedgerProjection implements LedgerFeed {
   readonly #runtime: Runtime;
   readonly #log: Logger;
   readonly #cursors = new Map<number, Cursor>();
-  /** Bytes committed and not in the ledger, as far as counted in this process. */
-  #backlogBytes = 0;
-  #queueBytes = 0;
+  /** Bytes committed and not in the ledger, as far as counted in this process; of them in memory. */
+  readonly #totals: Totals = { backlogBytes: 0, queuedBytes: 0 };
+  readonly #backlogBytesMax: number;
+  readonly #queueBytesMax: number;
   #isRunning = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   /** Batches stored since the start. */
   storedCount = 0;
 
-  constructor(options: { ledger: Ledger; journal: Journal; runtime: Runtime; log: Logger }) {
+  constructor(options: LedgerProjectionOptions) {
     this.#ledger = options.ledger;
     this.#journal = options.journal;
     this.#runtime = options.runtime;
     this.#log = options.log;
+    this.#backlogBytesMax = options.backlogBytesMax ?? JOURNAL_BYTES_MAX;
+    this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
   }
 
   get backlogBytes(): number {
-    return this.#backlogBytes;
+    return this.#totals.backlogBytes;
   }
 
   isFull(): boolean {
-    return this.#backlogBytes >= JOURNAL_BYTES_MAX;
+    return this.#totals.backlogBytes >= this.#backlogBytesMax;
   }
 
   /** Batches committed here and not in the ledger yet. */
   get lag(): number {
     let lag = 0;
-    for (const { journalSeq, ledgerSeq } of this.#cursors.values()) {
-      if (ledgerSeq >= 0) lag += journalSeq - ledgerSeq;
-    }
+    for (const cursor of this.#cursors.values()) lag += cursor.lag;
     return lag;
   }
 
@@ -85,15 +86,19 @@ export class LedgerProjection implements LedgerFeed {
   }
 
   serving(partition: number, seq: number): void {
-    const known = this.#cursors.get(partition);
-    this.#forgetRows(partition);
-    const ledgerSeq = known?.ledgerSeq ?? -1;
-    this.#cursors.set(partition, { partition, ledgerSeq, journalSeq: seq, rows: [], bytes: 0 });
+    const former = this.#cursors.get(partition);
+    const at = { ledgerSeq: former?.ledgerSeq ?? -1, journalSeq: seq };
+    const cursor = new Cursor(partition, at, this.#totals);
+    if (former !== undefined) {
+      cursor.inherit(former);
+      former.close();
+    }
+    this.#cursors.set(partition, cursor);
     this.#kick();
   }
 
   dropped(partition: number): void {
-    this.#forgetRows(partition);
+    this.#cursors.get(partition)?.close();
     this.#cursors.delete(partition);
   }
 
@@ -101,14 +106,7 @@ export class LedgerProjection implements LedgerFeed {
   committed(row: LedgerRow): void {
     const cursor = this.#cursors.get(row.partition);
     if (cursor === undefined) return;
-    assert(row.seq === cursor.journalSeq + 1, "a batch was committed out of order");
-    cursor.journalSeq = row.seq;
-    this.#backlogBytes += row.bytes.length;
-    if (this.#queueBytes < QUEUE_BYTES_MAX && isNext(cursor, row)) {
-      cursor.rows.push(row);
-      cursor.bytes += row.bytes.length;
-      this.#queueBytes += row.bytes.length;
-    }
+    cursor.committed(row, this.#totals.queuedBytes < this.#queueBytesMax);
     this.#kick();
   }
 
@@ -131,14 +129,12 @@ export class LedgerProjection implements LedgerFeed {
     let retryMs = RETRY_MS_MIN;
     while (!this.#isStopped) {
       try {
-        if (!(await this.#step())) break;
+        // What came while the step was ending finds the loop running, and counts on it.
+        if (!(await this.#step()) && !this.#hasWork()) break;
         retryMs = RETRY_MS_MIN;
       } catch (cause) {
         const fault = cause instanceof Fault ? cause.message : String(cause);
-        this.#log.warn(
-          { fault, backlogBytes: this.#backlogBytes },
-          "the ledger does not take rows",
-        );
+        this.#log.warn({ fault, backlogBytes: this.backlogBytes }, "the ledger does not take rows");
         await this.#runtime.pause(retryMs);
         retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
       }
@@ -149,13 +145,20 @@ export class LedgerProjection implements LedgerFeed {
     for (const resolve of waiting) resolve();
   }
 
+  #hasWork(): boolean {
+    for (const cursor of this.#cursors.values()) {
+      if (cursor.ledgerSeq < 0 || (cursor.lag > 0 && !cursor.isStuck)) return true;
+    }
+    return false;
+  }
+
   /** One call to the ledger. False when there is nothing to do. */
   async #step(): Promise<boolean> {
     await this.#learnCursors();
     const batch: LedgerRow[] = [];
     let bytes = 0;
     for (const cursor of this.#cursors.values()) {
-      if (cursor.ledgerSeq >= cursor.journalSeq) continue;
+      if (cursor.lag === 0 || cursor.isStuck) continue;
       if (batch.length >= APPEND_ROWS_MAX || bytes >= APPEND_BYTES_MAX) break;
       for (const row of await this.#rowsOf(cursor)) {
         if (batch.length >= APPEND_ROWS_MAX || bytes >= APPEND_BYTES_MAX) break;
@@ -166,8 +169,8 @@ export class LedgerProjection implements LedgerFeed {
     if (batch.length === 0) return false;
     await this.#ledger.append(batch);
     this.storedCount += batch.length;
-    for (const row of batch) this.#advance(row);
-    if (this.lag === 0) this.#backlogBytes = 0;
+    // A cursor may be gone, or another one, since the call began: only what follows moves it (L1).
+    for (const row of batch) this.#cursors.get(row.partition)?.stored(row);
     return true;
   }
 
@@ -180,42 +183,27 @@ export class LedgerProjection implements LedgerFeed {
 
   /** The rows that follow the cursor: from memory, or else from the journal. */
   async #rowsOf(cursor: Cursor): Promise<readonly LedgerRow[]> {
-    while (cursor.rows.length > 0 && cursor.rows[0]!.seq <= cursor.ledgerSeq) {
-      this.#forget(cursor, 1);
-    }
-    if (cursor.rows[0]?.seq === cursor.ledgerSeq + 1) return cursor.rows;
+    const kept = cursor.next();
+    if (kept.length > 0) return kept;
     const { partition, ledgerSeq } = cursor;
     const entries = await this.#journal.read(partition, ledgerSeq + 1, APPEND_BYTES_MAX);
-    return entries.map(({ seq, claim, bytes }) => {
-      const { atMs, skuKeys } = decodeBatch(bytes);
-      return { partition, seq, claim, atMs, skuKeys, bytes };
-    });
-  }
-
-  #advance(row: LedgerRow): void {
-    const cursor = this.#cursors.get(row.partition);
-    // Dropped, or dropped and served again, while the call was under way.
-    if (cursor === undefined || row.seq !== cursor.ledgerSeq + 1) return;
-    cursor.ledgerSeq = row.seq;
-    this.#backlogBytes = Math.max(0, this.#backlogBytes - row.bytes.length);
-    if (cursor.rows[0]?.seq === row.seq) this.#forget(cursor, 1);
-  }
-
-  #forgetRows(partition: number): void {
-    const cursor = this.#cursors.get(partition);
-    if (cursor !== undefined) this.#forget(cursor, cursor.rows.length);
-  }
-
-  #forget(cursor: Cursor, count: number): void {
-    for (const row of cursor.rows.splice(0, count)) {
-      cursor.bytes -= row.bytes.length;
-      this.#queueBytes -= row.bytes.length;
+    try {
+      if (isRun(entries, ledgerSeq + 1)) return entries.map((entry) => rowOf(partition, entry));
+    } catch (cause) {
+      if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
     }
+    // L2: stored behind a gap, the ledger's highest seq would say more than it has.
+    cursor.isStuck = true;
+    this.#log.error({ partition, ledgerSeq }, "the journal has not what the ledger lacks");
+    return [];
   }
 }
 
-/** Memory holds a run without gaps, or nothing. */
-function isNext(cursor: Cursor, row: LedgerRow): boolean {
-  const last = cursor.rows.at(-1);
-  return last === undefined || last.seq + 1 === row.seq;
+function rowOf(partition: number, { seq, claim, bytes }: JournalEntry): LedgerRow {
+  const { atMs, skuKeys } = decodeBatch(bytes);
+  return { partition, seq, claim, atMs, skuKeys, bytes };
+}
+
+function isRun(entries: readonly JournalEntry[], fromSeq: number): boolean {
+  return entries.length > 0 && entries.every(({ seq }, index) => seq === fromSeq + index);
 }

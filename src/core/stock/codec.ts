@@ -31,6 +31,7 @@ export class BatchBuilder {
   readonly #indexes = new Map<string, number>();
   readonly #deltas: number[] = [];
   #lines = "";
+  #keyBytes = 0;
   #eventCount = 0;
 
   constructor(atMs: number) {
@@ -43,7 +44,7 @@ export class BatchBuilder {
 
   /** About the bytes of the batch: everything in it is ASCII. */
   get byteCount(): number {
-    return this.#lines.length;
+    return this.#lines.length + this.#keyBytes;
   }
 
   /** `delta` is what `apply` returned. */
@@ -53,6 +54,7 @@ export class BatchBuilder {
       index = this.#indexes.size;
       this.#indexes.set(key, index);
       this.#deltas.push(0);
+      this.#keyBytes += key.length + 1;
     }
     this.#deltas[index]! += delta;
     this.#lines += encodeEvent(index, event, this.#atMs);

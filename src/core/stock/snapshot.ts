@@ -1,6 +1,7 @@
-// A whole book as text, format 1, in pieces. Each piece begins with the format and holds whole
-// lines:
+// A whole book as text, format 1, in pieces. Each piece begins with the format and the time of the
+// last batch in the book, and holds whole lines:
 //
+//   1 atMs
 //   G key version limit                      a group
 //   S key version phase … released holdCount a SKU; what follows belongs to it
 //   H shopper number quantity price deadline orderId wasPinned
@@ -23,18 +24,20 @@ import {
 } from "./state.ts";
 
 /**
- * The pieces of a book.
+ * The pieces of a book; `atMs` is the time of the last batch in it.
  *
  * Shape    each at most SNAPSHOT_PIECE_BYTES_MAX, at least one.
  * Cost     O(SKUs + holds + orders), synchronous: taken with no batch in flight.
  */
-export function encodeBook(book: StockBook): string[] {
+export function encodeBook(book: StockBook, atMs: number): string[] {
+  assert(Number.isSafeInteger(atMs), "time is whole milliseconds");
   const pieces: string[] = [];
-  let piece = String(FORMAT);
+  const head = `${FORMAT}\t${atMs}`;
+  let piece = head;
   const put = (line: string): void => {
     if (piece.length + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
       pieces.push(piece);
-      piece = String(FORMAT);
+      piece = head;
     }
     piece += line;
   };
@@ -57,16 +60,19 @@ export function encodeBook(book: StockBook): string[] {
 }
 
 /**
- * Rebuilds a book.
+ * Rebuilds a book, and the time of the last batch in it.
  *
  * Throws  Fault("journal_corrupt") when a piece is of no format that this build reads.
  */
-export function decodeBook(pieces: readonly string[]): StockBook {
+export function decodeBook(pieces: readonly string[]): { book: StockBook; atMs: number } {
   const book = emptyBook();
+  let atMs = 0;
   let sku: SkuState | null = null;
   for (const piece of pieces) {
     const lines = piece.split("\n");
-    checkFormat(lines[0]);
+    const [format, at] = fieldsOf(lines[0]);
+    checkFormat(format);
+    atMs = integer(at);
     for (let index = 1; index < lines.length; index++) {
       const fields = fieldsOf(lines[index]);
       if (fields[0] === "G") decodeGroup(book, fields);
@@ -74,7 +80,7 @@ export function decodeBook(pieces: readonly string[]): StockBook {
       else decodeOfSku(book, sku, fields);
     }
   }
-  return book;
+  return { book, atMs };
 }
 
 function encodeSku(sku: SkuState): string {

@@ -1,0 +1,50 @@
+import { Fault } from "../core/errors.ts";
+import type { StockBook } from "../core/stock/state.ts";
+
+/** Questions about a whole book that may wait in one partition. */
+const READINGS_MAX = 16_384;
+
+/** A question about the whole book, answered like any other: only under a confirmation. */
+export type Reading = {
+  /** Monotonic. */
+  readonly arrivedMs: number;
+  readonly deadlineMs: number;
+  /** True: the confirmation must have been asked for after the question arrived. */
+  readonly isStrict: boolean;
+  readonly answer: (book: StockBook, nowMs: number) => void;
+  readonly reject: (fault: Fault) => void;
+};
+
+const NONE: readonly Reading[] = [];
+
+/** The questions that wait for the next turn: it takes them all. */
+export class Readings {
+  #waiting: Reading[] = [];
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** False when its bound is reached. */
+  push(reading: Reading): boolean {
+    if (this.#waiting.length >= READINGS_MAX) return false;
+    this.#waiting.push(reading);
+    return true;
+  }
+
+  takeAll(): readonly Reading[] {
+    // Never the list that goes on growing: what comes later is not for the turn that takes this.
+    if (this.#waiting.length === 0) return NONE;
+    const taken = this.#waiting;
+    this.#waiting = [];
+    return taken;
+  }
+
+  /** All wait equally long, so the oldest are the first whose time is up. */
+  expire(monotonicMs: number): void {
+    while (this.#waiting.length > 0 && this.#waiting[0]!.deadlineMs <= monotonicMs) {
+      const fault = new Fault("deadline", "the partition did not answer in time");
+      this.#waiting.shift()!.reject(fault);
+    }
+  }
+}
