@@ -13,6 +13,8 @@ export type ProgramOptions = {
   readonly dataDir?: string;
   /** For Bun itself, e.g. `["--preload", "clock-shim.ts"]`. */
   readonly bunArgs?: readonly string[];
+  /** What says that an engine has started: /readyz, or /livez for one that must not be ready. */
+  readonly probe?: () => "/readyz" | "/livez";
 };
 
 export type TestProgram = {
@@ -37,11 +39,12 @@ export type TestProgram = {
 
 const ROOT = join(import.meta.dir, "..", "..");
 
-/** Starts `src/main.ts` and waits until /readyz says 200. Throws StartFailure with its exit code. */
+/** Starts `src/main.ts` and waits until its probe says 200. Throws StartFailure with its exit code. */
 export async function startEngine(options: ProgramOptions = {}): Promise<TestProgram> {
   const port = options.port ?? (await freePort());
   const folder = temporaryFolder("engine");
   const dataDir = options.dataDir ?? join(folder, "data");
+  const probe = options.probe ?? (() => "/readyz" as const);
   return startProgram({
     name: "engine",
     entry: "src/main.ts",
@@ -50,7 +53,7 @@ export async function startEngine(options: ProgramOptions = {}): Promise<TestPro
     port,
     env: { DOORBUSTER_PORT: String(port), DOORBUSTER_DATA_DIR: dataDir, ...options.env },
     bunArgs: options.bunArgs ?? [],
-    isReady: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200,
+    isReady: async () => (await fetch(`http://127.0.0.1:${port}${probe()}`)).status === 200,
   });
 }
 
