@@ -131,6 +131,17 @@ async function main(): Promise<void> {
       `accepted/bare ${(accepted / bareRate).toFixed(2)}  refused/bare ${(refused / bareRate).toFixed(2)}`,
     );
     console.log(await world.audit(SALE));
+    const metrics = await (await fetch(`${world.engine.url}/metrics`)).text();
+    const metric = (name: string): number =>
+      Number(new RegExp(`^${name} (.*)$`, "m").exec(metrics)?.[1]);
+    const commits = metric("doorbuster_batch_answers_count");
+    const answers = metric("doorbuster_batch_answers_sum");
+    const tookS = metric("doorbuster_commit_duration_seconds_sum");
+    console.log(
+      `commits ${commits}  answers each ${(answers / commits).toFixed(1)}  ` +
+        `${((tookS / commits) * 1_000).toFixed(2)} ms each  ` +
+        `ledger lag ${metric("doorbuster_ledger_lag_batches")} batches`,
+    );
   } finally {
     bare.kill("SIGKILL");
     await bare.exited;

@@ -6,13 +6,36 @@ import { partitionOf, skuKeyOf, skuTagOf } from "../core/ids.ts";
 import type { SkuRef } from "../core/ports/stock.ts";
 import type { Sale, SaleSku } from "../core/sale/sale.ts";
 
-/** A SKU with where it is decided. */
-export type DirectorySku = SaleSku &
-  SkuRef & {
-    /** Makes hold ids; see `holdIdOf`. */
-    readonly tag: string;
-    readonly sale: DirectorySale;
-  };
+/** A SKU with where it is decided. One shape for all, as a sale may have 100,000 of them. */
+export class DirectorySku implements SaleSku, SkuRef {
+  readonly sku: string;
+  readonly title: string;
+  readonly priceMinor: number;
+  readonly stock: number;
+  readonly limitPerShopper: number;
+  readonly group: string | null;
+  readonly key: string;
+  readonly partition: number;
+  readonly sale: DirectorySale;
+  #tag: string | null = null;
+
+  constructor(sale: DirectorySale, sku: SaleSku, ref: SkuRef) {
+    this.sku = sku.sku;
+    this.title = sku.title;
+    this.priceMinor = sku.priceMinor;
+    this.stock = sku.stock;
+    this.limitPerShopper = sku.limitPerShopper;
+    this.group = sku.group;
+    this.key = ref.key;
+    this.partition = ref.partition;
+    this.sale = sale;
+  }
+
+  /** Makes hold ids; see `holdIdOf`. Made at the first hold. */
+  get tag(): string {
+    return (this.#tag ??= skuTagOf(this.key));
+  }
+}
 
 export type DirectorySale = Sale & { readonly skus: ReadonlyMap<string, DirectorySku> };
 
@@ -44,9 +67,7 @@ export class SaleDirectory {
     const bySku = new Map<string, DirectorySku>();
     const entry: DirectorySale = { ...sale, skus: bySku };
     for (const sku of skus) {
-      const key = skuKeyOf(sale.saleId, sku.sku);
-      const partition = partitionOf(sale.saleId, sku.sku, sku.group, this.#partitions);
-      bySku.set(sku.sku, { ...sku, key, partition, tag: skuTagOf(key), sale: entry });
+      bySku.set(sku.sku, new DirectorySku(entry, sku, this.refOf(sale.saleId, sku)));
     }
     this.#sales.set(sale.saleId, entry);
     return entry;

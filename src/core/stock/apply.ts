@@ -5,8 +5,11 @@ import { assert, unreachable } from "../assert.ts";
 import type { Configured, Confirmed, Held, Pinned, StockEvent } from "./event.ts";
 import {
   availableOf,
+  boughtToChange,
   type GroupState,
   type Hold,
+  holdsToChange,
+  ordersToChange,
   type SkuState,
   type StockBook,
   unconfiguredSku,
@@ -46,7 +49,11 @@ export function apply(book: StockBook, key: string, event: StockEvent): number {
       break;
     case "unpinned":
       unpin(sku, event.shopper, event.orderId);
-      sku.orders.set(event.orderId, { shopper: event.shopper, quantity: 0, state: "unpinned" });
+      ordersToChange(sku).set(event.orderId, {
+        shopper: event.shopper,
+        quantity: 0,
+        state: "unpinned",
+      });
       break;
     case "confirmed":
       applyConfirmed(book, sku, event);
@@ -55,7 +62,7 @@ export function apply(book: StockBook, key: string, event: StockEvent): number {
       const { shopper, orderId, quantity } = event;
       assert(sku.orders.get(orderId)?.state !== "sold", "an order was sold and then refused");
       unpin(sku, shopper, orderId);
-      sku.orders.set(orderId, { shopper, quantity, state: "refused" });
+      ordersToChange(sku).set(orderId, { shopper, quantity, state: "refused" });
       break;
     }
     case "returned": {
@@ -134,7 +141,7 @@ function addHold(book: StockBook, sku: SkuState, event: Held): void {
 
 /** Puts a hold in place: its counts, its shopper's cart, its deadline. Also used by snapshots. */
 export function insertHold(book: StockBook, hold: Hold): void {
-  hold.sku.holds.set(hold.shopper, hold);
+  holdsToChange(hold.sku).set(hold.shopper, hold);
   countHeld(hold.sku, hold.shopper, hold.quantity);
   if (hold.orderId !== null) hold.sku.paying += hold.quantity;
   book.deadlines.push(hold, hold.deadlineMs);
@@ -148,7 +155,7 @@ function dropHold(book: StockBook, sku: SkuState, shopper: string): void {
   const hold = holdOf(sku, shopper);
   countHeld(sku, shopper, -hold.quantity);
   if (hold.orderId !== null) sku.paying -= hold.quantity;
-  sku.holds.delete(shopper);
+  holdsToChange(sku).delete(shopper);
   const cart = book.carts.get(shopper);
   if (cart === hold) book.carts.delete(shopper);
   else if (Array.isArray(cart)) {
@@ -175,7 +182,7 @@ function applyConfirmed(book: StockBook, sku: SkuState, event: Confirmed): void 
     assert(holdOf(sku, shopper).orderId === orderId, "sold from another order's hold");
     dropHold(book, sku, shopper);
   }
-  sku.orders.set(orderId, { shopper, quantity, state: "sold" });
+  ordersToChange(sku).set(orderId, { shopper, quantity, state: "sold" });
   countBought(sku, shopper, quantity);
 }
 
@@ -200,7 +207,7 @@ function countHeld(sku: SkuState, shopper: string, change: number): void {
 /** Also used by snapshots. */
 export function countBought(sku: SkuState, shopper: string, change: number): void {
   sku.sold += change;
-  add(sku.bought, shopper, change);
+  add(boughtToChange(sku), shopper, change);
   if (sku.group !== null) add(sku.group.bought, shopper, change);
 }
 

@@ -18,6 +18,7 @@ import { checkFormat, fieldsOf, integer, phaseOf, textOf } from "./codec.ts";
 import {
   emptyBook,
   type OrderState,
+  ordersToChange,
   type SkuState,
   type StockBook,
   unconfiguredSku,
@@ -138,7 +139,7 @@ function decodeOfSku(book: StockBook, sku: SkuState | null, fields: readonly str
   const shopper = textOf(fields[2]);
   const quantity = integer(fields[3]);
   const state = orderStateOf(fields[4]);
-  sku.orders.set(textOf(fields[1]), { shopper, quantity, state });
+  ordersToChange(sku).set(textOf(fields[1]), { shopper, quantity, state });
   if (state === "sold") countBought(sku, shopper, quantity);
   assert(sku.sold + sku.held <= sku.released, "a snapshot holds more than was released");
 }

@@ -67,10 +67,10 @@ export type SkuState = {
   /** The number of the last hold. */
   holdCount: number;
   group: GroupState | null;
-  readonly holds: Map<string, Hold>;
+  holds: ReadonlyMap<string, Hold>;
   /** Units bought and not returned, by shopper. */
-  readonly bought: Map<string, number>;
-  readonly orders: Map<string, OrderEffect>;
+  bought: ReadonlyMap<string, number>;
+  orders: ReadonlyMap<string, OrderEffect>;
 };
 
 /** Everything one partition decides about. */
@@ -109,10 +109,29 @@ export function unconfiguredSku(key: string): SkuState {
     paying: 0,
     holdCount: 0,
     group: null,
-    holds: new Map(),
-    bought: new Map(),
-    orders: new Map(),
+    holds: NONE,
+    bought: NONE,
+    orders: NONE,
   };
+}
+
+/** Shared by all SKUs that hold nothing: three maps each would be a third of an idle SKU. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** The only ways to write these maps: the first write makes a SKU's own. */
+export function holdsToChange(sku: SkuState): Map<string, Hold> {
+  if (sku.holds === NONE) sku.holds = new Map();
+  return sku.holds as Map<string, Hold>;
+}
+
+export function boughtToChange(sku: SkuState): Map<string, number> {
+  if (sku.bought === NONE) sku.bought = new Map();
+  return sku.bought as Map<string, number>;
+}
+
+export function ordersToChange(sku: SkuState): Map<string, OrderEffect> {
+  if (sku.orders === NONE) sku.orders = new Map();
+  return sku.orders as Map<string, OrderEffect>;
 }
 
 export function availableOf(sku: SkuState): number {
