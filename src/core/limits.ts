@@ -146,6 +146,23 @@ export const STATEMENT_RETRIES_MAX = 4;
 /** Graceful stop: what was accepted finishes within this. */
 export const STOP_MS_MAX = 20_000;
 
+/** How often a node looks at its cluster, and says that it lives (every third look). */
+export const CLUSTER_TICK_MS = 100;
+export const HEARTBEAT_MS = 300;
+/** Two heartbeats missed: the node is asked. Silent for longer than that: evicted. */
+export const ASK_AFTER_MS = 2 * HEARTBEAT_MS + CLUSTER_TICK_MS / 2;
+export const EVICT_AFTER_MS = 3_000;
+/** An observer judges others only when it is well itself: connected for this, its loop on time. */
+export const WELL_CONNECTED_MS = 3_000;
+export const LOOP_LAG_MAX_MS = 100;
+/** An evicted node comes back after the first of these, the next time after the second. */
+export const REJOIN_AFTER_MS = [5_000, 30_000] as const;
+/** Partitions that a node takes over at once, and how long a former owner may take to give one. */
+export const PULLS_AT_ONCE_MAX = 8;
+export const GIVE_WAIT_MS = 500;
+/** Members of a cluster (issue: 50 nodes), with room for a rolling replacement. */
+export const MEMBERS_MAX = 128;
+
 assert(
   COMMIT_DEADLINE_MS * 2 <= REQUEST_DEADLINE_MS,
   "an unknown outcome leaves time to resolve it",
@@ -159,3 +176,5 @@ assert(
 );
 assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");
+assert(ASK_AFTER_MS < EVICT_AFTER_MS, "a node is asked before it is evicted");
+assert(GIVE_WAIT_MS < REQUEST_DEADLINE_MS, "who waits for a hand-off still hears an answer");
