@@ -55,13 +55,16 @@ export class Mailbox {
     return envelope;
   }
 
-  /** All wait equally long, so the oldest are the first whose time is up. */
+  /** What came over the bus has less time left than what came before it: all are looked at. */
   expire(monotonicMs: number): void {
-    for (;;) {
-      const oldest = this.#items[this.#head];
-      if (oldest === undefined || oldest.deadlineMs > monotonicMs) return;
-      this.shift();
-      oldest.reject(new Fault("deadline", "the partition did not decide in time"));
+    const waiting = this.#items.slice(this.#head);
+    if (!waiting.some(({ deadlineMs }) => deadlineMs <= monotonicMs)) return;
+    this.#items = [];
+    this.#head = 0;
+    this.#holdCount = 0;
+    for (const envelope of waiting) {
+      if (envelope.deadlineMs > monotonicMs) this.push(envelope);
+      else envelope.reject(new Fault("deadline", "the partition did not decide in time"));
     }
   }
 

@@ -40,11 +40,14 @@ export class Readings {
     return taken;
   }
 
-  /** All wait equally long, so the oldest are the first whose time is up. */
+  /** What came over the bus has less time left than what came before it: all are looked at. */
   expire(monotonicMs: number): void {
-    while (this.#waiting.length > 0 && this.#waiting[0]!.deadlineMs <= monotonicMs) {
-      const fault = new Fault("deadline", "the partition did not answer in time");
-      this.#waiting.shift()!.reject(fault);
+    const waiting = this.#waiting;
+    if (!waiting.some(({ deadlineMs }) => deadlineMs <= monotonicMs)) return;
+    this.#waiting = waiting.filter(({ deadlineMs }) => deadlineMs > monotonicMs);
+    for (const { deadlineMs, reject } of waiting) {
+      if (deadlineMs > monotonicMs) continue;
+      reject(new Fault("deadline", "the partition did not answer in time"));
     }
   }
 }

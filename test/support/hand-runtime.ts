@@ -61,6 +61,7 @@ export class HandRuntime implements Runtime {
 
   /** Moves time, with the ticks and ends of pauses on the way, each followed by its turns. */
   async advance(byMs: number): Promise<void> {
+    await this.settle();
     const untilMs = this.#elapsedMs + byMs;
     for (;;) {
       const nextMs = Math.min(
