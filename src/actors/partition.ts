@@ -240,6 +240,11 @@ export class Partition {
         this.#host.onDrift(this.#time.driftMs(result.nowMs));
         return this.#accept(flight);
       case "fenced":
+        // Fenced by an older claim of ours: the store has gone back. Settling finds out how far.
+        if (result.owner === this.#host.owner) {
+          const detail = `the fence has claim ${result.claim}, ours is ${term.claim}`;
+          return this.#onDoubt(flight, term, new Fault("unknown", detail));
+        }
         return this.#lose(result.owner, result.claim);
       case "out_of_sequence":
         return this.#onDoubt(flight, term, new Fault("unknown", `it is at ${result.seq}`));

@@ -89,6 +89,10 @@ async function attempt(
   const verdict = compareMemory(request, claimed, attempts);
   if (verdict !== "lost") return { kind: verdict, ...common };
 
+  if (claimed.seq < request.memory.seq) {
+    const reason = `the journal is at ${claimed.seq}, this node has committed ${request.memory.seq}`;
+    return { kind: "halted", reason };
+  }
   const ledgerSeq = await host.ledgerSeq(partition);
   if (ledgerSeq > claimed.seq) {
     const reason = `the journal is at ${claimed.seq}, the ledger already has ${ledgerSeq}`;
