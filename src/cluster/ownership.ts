@@ -22,6 +22,10 @@ import type { PlacementView } from "./placement-view.ts";
 /** A list that comes in time makes a fence that is ahead of it harmless; else the view is raised. */
 const RAISE_AFTER_MS = 1_000;
 
+/** How long a node that is asked under a newer list looks for that list. */
+const REFRESH_WAIT_MS = 100;
+const REFRESH_STEP_MS = 5;
+
 type Blocked = { readonly view: number; readonly sinceMs: number };
 type Start = { readonly view: number; readonly from: string | null; readonly startedAtMs: number };
 
@@ -72,6 +76,10 @@ export class Ownership {
   pump(): void {
     const { list, self } = this.#membership;
     if (this.#isEnding || list === null || self?.state !== "up" || !this.#bus.isConnected) return;
+    for (const partition of this.#starting.keys()) {
+      // Given away before it was served.
+      if (this.#local.partition(partition).state !== "loading") this.#starting.delete(partition);
+    }
     if (this.#starting.size >= PULLS_AT_ONCE_MAX) return;
     for (const partition of this.#wanted(list.view)) {
       if (this.#starting.size >= PULLS_AT_ONCE_MAX) return;
@@ -101,7 +109,7 @@ export class Ownership {
     if (view > (this.#membership.list?.view ?? 0)) {
       // It knows more than we do: look, but do not let it wait long.
       this.#membership.refreshSoon();
-      await this.#runtime.pause(REFRESH_WAIT_MS);
+      await this.#listUpTo(view);
     }
     const { list } = this.#membership;
     const isKnown = memberOf(list, from)?.incarnation === incarnation;
@@ -115,12 +123,12 @@ export class Ownership {
     this.#view.changed();
   }
 
-  /** A live member announces a higher claim than ours: ours is over, though nobody has asked. */
-  onHeartbeat(claims: (partition: number) => number): void {
+  /** A live member may have announced a higher claim than ours: then ours is over, unasked. */
+  onAnnounced(): void {
     for (const { partition, claim } of this.claims()) {
-      if (claims(partition) <= claim || this.#local.partition(partition).state !== "serving")
-        continue;
-      this.#log.warn({ partition, claim, announced: claims(partition) }, "another owner is ahead");
+      const announced = this.#view.claimerOf(partition)?.claim ?? 0;
+      if (announced <= claim || this.#local.partition(partition).state !== "serving") continue;
+      this.#log.warn({ partition, claim, announced }, "another owner is ahead");
       void this.#local.disown(partition).then(() => this.#view.changed());
     }
   }
@@ -163,6 +171,14 @@ export class Ownership {
   /** Claims nothing new from now on. */
   end(): void {
     this.#isEnding = true;
+  }
+
+  /** The refresh takes a few milliseconds; who asks waits for GIVE_WAIT_MS. */
+  async #listUpTo(view: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < REFRESH_WAIT_MS; waitedMs += REFRESH_STEP_MS) {
+      if ((this.#membership.list?.view ?? 0) >= view) return;
+      await this.#runtime.pause(REFRESH_STEP_MS);
+    }
   }
 
   #wanted(view: number): readonly number[] {
@@ -225,6 +241,3 @@ export class Ownership {
     return `${this.#id}/${this.#membership.incarnation}`;
   }
 }
-
-/** Reading the list takes a few milliseconds; who asks waits for GIVE_WAIT_MS. */
-const REFRESH_WAIT_MS = 50;

@@ -99,13 +99,14 @@ export class PlacementView implements Owners {
     this.#rebuild();
   }
 
-  /** A heartbeat of another member. */
-  heard({ from, incarnation, claimsText }: Heartbeat): void {
+  /** A heartbeat of another member. True when it says something new. */
+  heard({ from, incarnation, claimsText }: Heartbeat): boolean {
     const known = this.#announced.get(from);
-    if (known?.text === claimsText && known.incarnation === incarnation) return;
+    if (known?.text === claimsText && known.incarnation === incarnation) return false;
     const claims = decodeClaims(claimsText, this.#partitions);
     this.#announced.set(from, { incarnation, text: claimsText, claims });
     this.#rebuild();
+    return true;
   }
 
   /** Something changed in this node's partitions. */
