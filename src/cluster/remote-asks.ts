@@ -22,8 +22,9 @@ import { type Question, RequestLines } from "./wire-request.ts";
 /** How late a deadline may be noticed. */
 const SWEEP_MS = 50;
 
-/** A parked ask tries its owner again after this, should no news have come. */
+/** A parked ask tries its owner again after this, should no news have come; here, it is cheap. */
 const PARKED_RETRY_MS = 200;
+const PARKED_RETRY_HERE_MS = SWEEP_MS;
 
 export type RemoteAsksOptions = {
   readonly self: string;
@@ -260,13 +261,11 @@ export class RemoteAsks {
       if (pending.state !== "parked" || question.kind !== "ask") continue;
       const owner = owners.ownerOf(question.sku.partition);
       if (owner === null) continue;
-      if (owner === self) {
-        this.#askHere(pending);
-      } else if (owner !== pending.nodeId) {
-        this.#assign(pending, owner);
-      } else if (isSweep && nowMs - pending.changedMs >= PARKED_RETRY_MS) {
-        this.#assign(pending, owner);
-      }
+      const retryMs = owner === self ? PARKED_RETRY_HERE_MS : PARKED_RETRY_MS;
+      const isNews = owner !== pending.nodeId;
+      if (!isNews && !(isSweep && nowMs - pending.changedMs >= retryMs)) continue;
+      if (owner === self) this.#askHere(pending);
+      else this.#assign(pending, owner);
     }
   }
 
