@@ -66,10 +66,10 @@ export class ClusterNode {
     this.ownership = new Ownership({
       ...{ id, partitions, bus, local, runtime, log },
       ...{ membership, view, handOff },
+      // Announced at once: until then the others ask the owner before.
+      onChanged: () => this.#beatSoon(),
     });
     this.membership.onChange((list) => this.#adopted(list));
-    // Announced at once: until then the others ask the owner before.
-    this.#view.onChange(() => this.#beatSoon());
     bus.onMessage((payload) => this.#onMessage(payload));
     bus.onBroadcast("heartbeat", (payload) => this.#onHeartbeat(payload));
     bus.onConnection(() => this.#view.changed());
@@ -250,6 +250,7 @@ export class ClusterNode {
     if (self !== null) local.claimAs(`${id}/${incarnation}`);
     this.#detector.watch(list.members.filter((member) => member.id !== id));
     this.#view.adopt(list, self?.state === "up");
+    this.#beatSoon();
     this.ownership.pump();
   }
 }

@@ -20,8 +20,8 @@ import type { Peers } from "./peers.ts";
 
 export type MembershipOptions = {
   readonly id: string;
-  /** Where its HTTP is, for operators. */
-  readonly address: string;
+  /** Where its HTTP is, for operators; known when it joins. */
+  readonly address: () => string;
   readonly formats: Member["formats"];
   readonly clusterId: string;
   readonly partitions: number;
@@ -213,7 +213,7 @@ export class Membership {
   #member(): Member {
     const { id, address, formats, mayServe } = this.#options;
     const state = mayServe() ? "up" : "joining";
-    return { id, incarnation: this.#incarnation, address, state, formats };
+    return { id, incarnation: this.#incarnation, address: address(), state, formats };
   }
 
   async #refuseTwin(incarnation: string): Promise<void> {

@@ -39,6 +39,7 @@ export class Ownership {
   readonly #membership: Membership;
   readonly #view: PlacementView;
   readonly #handOff: HandOff;
+  readonly #onChanged: () => void;
   /** Being claimed and loaded now. */
   readonly #starting = new Map<number, Start>();
   readonly #blocked = new Map<number, Blocked>();
@@ -59,6 +60,8 @@ export class Ownership {
     readonly membership: Membership;
     readonly view: PlacementView;
     readonly handOff: HandOff;
+    /** What this node serves, or what waits here, is another. */
+    readonly onChanged: () => void;
   }) {
     this.#id = options.id;
     this.#partitions = options.partitions;
@@ -69,6 +72,7 @@ export class Ownership {
     this.#membership = options.membership;
     this.#view = options.view;
     this.#handOff = options.handOff;
+    this.#onChanged = options.onChanged;
     this.#local.onOwnership((change) => this.#onOwnership(change));
   }
 
@@ -120,7 +124,7 @@ export class Ownership {
     }
     if (!isKnown && list !== null && list.view >= view) return;
     await this.#handOff.give(request);
-    this.#view.changed();
+    this.#changed();
   }
 
   /** A live member may have announced a higher claim than ours: then ours is over, unasked. */
@@ -129,7 +133,7 @@ export class Ownership {
       const announced = this.#view.claimerOf(partition)?.claim ?? 0;
       if (announced <= claim || this.#local.partition(partition).state !== "serving") continue;
       this.#log.warn({ partition, claim, announced }, "another owner is ahead");
-      void this.#local.disown(partition).then(() => this.#view.changed());
+      void this.#local.disown(partition).then(() => this.#changed());
     }
   }
 
@@ -201,7 +205,7 @@ export class Ownership {
     this.#claimedView.set(partition, view);
     if (from === null) this.#local.own(partition, view);
     else this.#local.own(partition, view, this.#asked(partition, from, view));
-    this.#view.changed();
+    this.#changed();
   }
 
   async #asked(partition: number, from: string, view: number): Promise<void> {
@@ -232,9 +236,14 @@ export class Ownership {
       this.#blocked.set(partition, { view, sinceMs: nowMs });
       this.#membership.refreshSoon();
     }
-    this.#view.changed();
+    this.#changed();
     // The load that follows starts in a turn of its own: this one belongs to the partition.
     this.#runtime.soon(() => this.pump());
+  }
+
+  #changed(): void {
+    this.#view.changed();
+    this.#onChanged();
   }
 
   #ownName(): string {
