@@ -14,6 +14,12 @@ export function nodeSubject(nodeId: string): string {
   return `db.node.${nodeId}.cmd`;
 }
 
+/** Where a node's micro service answers. */
+export function statusSubject(nodeId: string): string {
+  assert(NODE_ID.test(nodeId), "a node id is 1 to 32 of a-z, 0-9 and -");
+  return `db.node.${nodeId}.status`;
+}
+
 export function broadcastSubject(topic: BroadcastTopic): string {
   return `db.all.${topic}`;
 }
