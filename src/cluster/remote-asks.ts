@@ -80,8 +80,10 @@ export class RemoteAsks {
 
   close(): void {
     this.#endSweeps();
-    const fault = new Fault("busy", "the node is stopping");
-    for (const pending of this.#asks.all()) this.#reject(pending, fault);
+    for (const pending of this.#asks.all()) {
+      const code = pending.state === "sent" ? "unknown" : "busy";
+      this.#reject(pending, new Fault(code, "the node is stopping"));
+    }
   }
 
   /** Hot path (bench/router.ts): one promise of the caller's, one object, one line of a message. */
