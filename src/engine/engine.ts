@@ -5,7 +5,9 @@ import { StockNode } from "../actors/stock-node.ts";
 import type { Config } from "../config.ts";
 import { Fault } from "../core/errors.ts";
 import { STOP_MS_MAX } from "../core/limits.ts";
+import type { Journal } from "../core/ports/journal.ts";
 import type { Logger } from "../core/ports/logger.ts";
+import type { Runtime } from "../core/ports/runtime.ts";
 import { createApp } from "../http/app.ts";
 import { serve } from "../http/serve.ts";
 import { createTokens } from "../http/tokens.ts";
@@ -14,6 +16,7 @@ import { LedgerProjection } from "../projections/ledger-projection.ts";
 import { createShop } from "../shop/create-shop.ts";
 import { SaleDirectory } from "../shop/directory.ts";
 import { watchClockSkew } from "./clock-skew.ts";
+import { type EngineCluster, openCluster } from "./cluster.ts";
 import { openEmbeddedStores } from "./embedded-stores.ts";
 import { createOps } from "./ops.ts";
 import { systemRuntime } from "./runtime.ts";
@@ -25,6 +28,8 @@ export const VERSION = packageJson.version;
 /** Of STOP_MS_MAX, what HTTP gets to finish what it accepted; the rest is for flush and close. */
 const HTTP_GRACE_MS = 10_000;
 const LEDGER_GRACE_MS = 5_000;
+/** And before that, what the other nodes of a cluster get to take over. */
+const RETIRE_MS = 4_000;
 
 export type Engine = {
   readonly url: string;
@@ -40,9 +45,6 @@ export type Engine = {
  *         did not answer in time.
  */
 export async function startEngine(config: Config, log: Logger): Promise<Engine> {
-  if (config.mode === "cluster") {
-    throw new Fault("config_invalid", "DOORBUSTER_NATS_URL is set: clusters are not built yet");
-  }
   const stores =
     config.mode === "embedded"
       ? await openEmbeddedStores(config)
@@ -62,26 +64,39 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
   let isStopping = false;
 
   const ledger = new LedgerProjection({ ledger: stores.ledger, journal, runtime, log });
+  const incarnation = crypto.randomUUID();
   const stock = new StockNode({
     journal,
     runtime,
     log,
     ledger,
-    owner: `${config.nodeId}/${crypto.randomUUID()}`,
+    owner: `${config.nodeId}/${incarnation}`,
     generation: record.generation,
     partitionCount: record.partitions,
     onLost: (partition, owner) => {
+      // In a cluster that is how a node learns that it was taken for dead.
+      if (config.mode === "cluster") return;
       fail(new Fault("second_engine", `partition ${partition} was claimed by ${owner}`));
     },
   });
   const endSkewWatch = await watchClockSkew({ config, stock, journal, runtime, log });
+  const directory = new SaleDirectory(record.partitions);
+  const cluster = await clusterOf(config, {
+    stores,
+    stock,
+    directory,
+    incarnation,
+    runtime,
+    log,
+    fail,
+  });
   const tokens = createTokens({ secret: stores.jwtSecret, clock: stores.clock });
   const shop = createShop({
     ...stores,
-    stock,
+    stock: cluster?.stock ?? stock,
     runtime,
     log,
-    directory: new SaleDirectory(record.partitions),
+    directory,
     passwords: {
       hash: (password) => Bun.password.hash(password, "argon2id"),
       verify: (password, hash) => Bun.password.verify(password, hash),
@@ -94,15 +109,15 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     version: VERSION,
     stock,
     ledger,
+    cluster,
     isStopping: () => isStopping,
     warnings: stores.warnings,
   });
-  const view = (await journal.highestView(record.partitions)) + 1;
   await shop.load();
-  for (let partition = 0; partition < record.partitions; partition++) stock.own(partition, view);
+  if (cluster === null) await ownAll(stock, journal, record.partitions);
   const app = createApp({
     shop,
-    stock,
+    stock: cluster?.stock ?? stock,
     tokens,
     log,
     clock: stores.clock,
@@ -112,16 +127,21 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
   });
   const served = serve(app, { host: config.host, port: config.port });
   stores.onListening(served.url);
-  shop.start();
+  if (cluster !== null) await joined(cluster, served, shop, log);
+  shop.start(cluster?.bucketsOf);
   log.info({ url: served.url, mode: config.mode, clusterId: record.clusterId }, "listening");
 
   const stop = async (): Promise<void> => {
     isStopping = true;
+    // The others take over while this node still answers.
+    await cluster?.retire(RETIRE_MS);
     await served.stop({ graceMs: HTTP_GRACE_MS });
     await shop.stop();
     await stock.stop();
+    await cluster?.leave();
     await ledger.stop(LEDGER_GRACE_MS);
     endSkewWatch();
+    await cluster?.close();
     await stores.close();
     log.info({}, "stopped");
   };
@@ -132,6 +152,58 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     failed,
     stop: () => (stopping ??= within(stop(), STOP_MS_MAX)),
   };
+}
+
+async function clusterOf(
+  config: Config,
+  parts: {
+    readonly stores: Stores;
+    readonly stock: StockNode;
+    readonly directory: SaleDirectory;
+    readonly incarnation: string;
+    readonly runtime: Runtime;
+    readonly log: Logger;
+    readonly fail: (fault: Fault) => void;
+  },
+): Promise<EngineCluster | null> {
+  if (config.mode !== "cluster" || config.natsUrl === null) return null;
+  const { stores, fail, ...others } = parts;
+  const { journal, record } = stores;
+  const { nodeId, natsUrl } = config;
+  return openCluster({ ...others, nodeId, natsUrl, journal, record, onFatal: fail });
+}
+
+/** Alone, this engine owns everything, under a term above all before it. */
+async function ownAll(stock: StockNode, journal: Journal, partitions: number): Promise<void> {
+  const view = (await journal.highestView(partitions)) + 1;
+  for (let partition = 0; partition < partitions; partition++) stock.own(partition, view);
+}
+
+/** It listens already: its address is part of its entry in the member list. */
+async function joined(
+  cluster: EngineCluster,
+  served: ReturnType<typeof serve>,
+  shop: { load(): Promise<void> },
+  log: Logger,
+): Promise<void> {
+  let isLoading = false;
+  cluster.onSalesBehind(() => {
+    if (isLoading) return;
+    isLoading = true;
+    void shop
+      .load()
+      .catch((cause: unknown) => log.warn({ err: String(cause) }, "sales not loaded"))
+      .finally(() => {
+        isLoading = false;
+      });
+  });
+  try {
+    await cluster.join(served.url);
+  } catch (cause) {
+    await served.stop({ graceMs: 0 });
+    await cluster.close();
+    throw cause;
+  }
 }
 
 /** A stop that hangs must not: the process ends, and the journal has everything that was told. */

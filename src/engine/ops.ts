@@ -7,12 +7,15 @@ import type { StockNode } from "../actors/stock-node.ts";
 import { CLOCK_DRIFT_WARN_MS, CLOCK_SKEW_MAX_MS } from "../core/limits.ts";
 import type { NodeInfo, Ops } from "../http/app.ts";
 import type { LedgerProjection } from "../projections/ledger-projection.ts";
+import type { EngineCluster } from "./cluster.ts";
 
 export type OpsSources = {
   readonly nodeId: string;
   readonly version: string;
   readonly stock: StockNode;
   readonly ledger: LedgerProjection;
+  /** Null: this engine runs alone. */
+  readonly cluster: EngineCluster | null;
   readonly isStopping: () => boolean;
   readonly warnings: () => readonly string[];
 };
@@ -20,22 +23,27 @@ export type OpsSources = {
 export function createOps(sources: OpsSources): Ops {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { nodeId, stock } = sources;
   return {
     readiness: () => readinessOf(sources),
     metrics: async () => `${engineText(sources)}${await registry.metrics()}`,
-    nodes: (): readonly NodeInfo[] => {
-      const owned = stock.partitions.filter(({ state }) => state === "serving").length;
-      const state = sources.isStopping() ? "draining" : "up";
-      return [{ nodeId, state, address: null, partitions: owned }];
-    },
+    nodes: (): readonly NodeInfo[] => nodesOf(sources),
     // An engine without a cluster has nobody to hand its partitions to.
-    drain: () => Promise.resolve("not_found"),
+    drain: (id) => sources.cluster?.node.drain(id) ?? Promise.resolve("not_found"),
   };
 }
 
+function nodesOf({ nodeId, stock, cluster, isStopping }: OpsSources): readonly NodeInfo[] {
+  if (cluster !== null) {
+    return cluster.node.members().map(({ id, state, address, partitionCount }) => {
+      return { nodeId: id, state, address, partitions: partitionCount };
+    });
+  }
+  const owned = stock.partitions.filter(({ state }) => state === "serving").length;
+  return [{ nodeId, state: isStopping() ? "draining" : "up", address: null, partitions: owned }];
+}
+
 function readinessOf(sources: OpsSources): ReturnType<Ops["readiness"]> {
-  const { stock, ledger } = sources;
+  const { stock, ledger, cluster } = sources;
   const reasons: string[] = [];
   const warnings = [...sources.warnings()];
   if (sources.isStopping()) reasons.push("stopping");
@@ -44,8 +52,12 @@ function readinessOf(sources: OpsSources): ReturnType<Ops["readiness"]> {
     reasons.push(`this node's clock and the store's differ by ${skewMs} ms (${CLOCK_SKEW_MAX_MS})`);
   }
   const halted = stock.partitions.filter(({ state }) => state === "halted");
-  const waiting = stock.partitions.filter(({ state }) => state !== "serving" && state !== "halted");
-  if (waiting.length > 0) reasons.push(`${waiting.length} partitions are not served yet`);
+  const waitingCount = waitingCountOf(sources);
+  if (waitingCount > 0) reasons.push(`${waitingCount} partitions are not served yet`);
+  if (cluster !== null) {
+    reasons.push(...placeOf(cluster));
+    if (!cluster.isConnected()) warnings.push("cut off from NATS: only what is owned here is sold");
+  }
   if (halted.length === stock.partitions.length) reasons.push("every partition is halted");
   for (const { id, haltReason } of halted.slice(0, 10)) {
     warnings.push(`partition ${id} is halted: ${haltReason}`);
@@ -57,7 +69,20 @@ function readinessOf(sources: OpsSources): ReturnType<Ops["readiness"]> {
   return { ready: reasons.length === 0, reasons, warnings };
 }
 
-function engineText({ stock, ledger, version }: OpsSources): string {
+/** Partitions that this node should serve and does not. */
+function waitingCountOf({ stock, cluster }: OpsSources): number {
+  if (cluster !== null) return cluster.node.ownership.missingCount;
+  return stock.partitions.filter(({ state }) => state !== "serving" && state !== "halted").length;
+}
+
+/** Why this node has no place in its cluster now. Cut off, it is ready for what it owns. */
+function placeOf({ node, isConnected }: EngineCluster): readonly string[] {
+  if (node.status === "left" || node.status === "leaving") return ["drained"];
+  if (node.status === "in" || (!isConnected() && node.ownership.claims().length > 0)) return [];
+  return [node.status === "evicted" ? "evicted: comes back in a while" : "not joined yet"];
+}
+
+function engineText({ stock, ledger, version, cluster }: OpsSources): string {
   const { stats, partitions } = stock;
   const states = ["idle", "loading", "serving", "doubt", "halted"] as const;
   const byState = states.map((state) => {
@@ -90,9 +115,26 @@ function engineText({ stock, ledger, version }: OpsSources): string {
     gauge("doorbuster_ledger_backlog_bytes", "Their bytes.", [
       `doorbuster_ledger_backlog_bytes ${ledger.backlogBytes}`,
     ]),
+    cluster === null ? "" : clusterText(cluster),
     gauge("doorbuster_clock_skew_seconds", "OS clock against the store's.", [
       `doorbuster_clock_skew_seconds ${stock.clockSkewMs / 1_000}`,
     ]),
+  ].join("");
+}
+
+function clusterText({ node, isConnected }: EngineCluster): string {
+  const { membership, ownership } = node;
+  const members = membership.list?.members.length ?? 0;
+  const connected = isConnected() ? 1 : 0;
+  const name = "doorbuster_nats_connected";
+  return [
+    gauge("doorbuster_members", "Members of the cluster.", [`doorbuster_members ${members}`]),
+    gauge("doorbuster_view", "The member list's number.", [`doorbuster_view ${node.view}`]),
+    gauge(name, "1 while this node reaches NATS.", [`${name} ${connected}`]),
+    counter("doorbuster_hand_offs_total", "Taken from a living node.", ownership.handOffCount),
+    counter("doorbuster_take_overs_total", "Taken from nobody.", ownership.takeOverCount),
+    counter("doorbuster_evictions_total", "Members evicted here.", membership.evictionCount),
+    counter("doorbuster_evicted_total", "This node's evictions.", membership.wasEvictedCount),
   ].join("");
 }
 
