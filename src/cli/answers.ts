@@ -78,6 +78,15 @@ export const explainAnswer = z.object({
   next: z.union([z.string(), z.number()]).nullable(),
 });
 
+const nodeAnswer = z.object({
+  nodeId: z.string(),
+  state: z.string(),
+  partitions: z.number(),
+  address: z.string().nullable(),
+});
+export type NodeAnswer = z.infer<typeof nodeAnswer>;
+export const nodesAnswer = z.object({ items: z.array(nodeAnswer) });
+
 export function pageAnswer<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), next: z.union([z.string(), z.number()]).nullable() });
 }

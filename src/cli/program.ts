@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { Fault } from "../core/errors.ts";
 import { addEngine } from "./commands/engine.ts";
 import { addMerchant } from "./commands/merchant.ts";
+import { addNode } from "./commands/node.ts";
 import { addSaleApply } from "./commands/sale-apply.ts";
 import { addSaleChange } from "./commands/sale-change.ts";
 import { addSaleLook } from "./commands/sale-look.ts";
@@ -57,6 +58,7 @@ function programOf(context: CliContext): Command {
   addSaleChange(sale, context);
   addSku(program, context);
   addMerchant(program, context);
+  addNode(program, context);
   addEngine(program, context);
   return program;
 }
