@@ -1,0 +1,101 @@
+// Who may have done it: every event in the journal needs a request that asked for just that, that was
+// on its way at the time, and that was not told no. One request is the cause of one event at most,
+// however often the network doubled it (I4, I8).
+
+import type { Command } from "../../src/core/stock/command.ts";
+import type { StockEvent } from "../../src/core/stock/event.ts";
+import { Violation } from "./shadow.ts";
+
+/** One attempt of a client: a repeat is another one. */
+export type Attempt = {
+  readonly id: number;
+  readonly skuKey: string;
+  readonly command: Command;
+  readonly nodeId: string;
+  readonly sentMs: number;
+  /** Infinity as long as it may still be done: pending, or of unknown outcome. */
+  doneByMs: number;
+  /** False once the answer was that nothing was done. */
+  mayHaveActed: boolean;
+};
+
+type Happened = { readonly event: StockEvent; readonly atMs: number };
+
+export class Causes {
+  readonly #attempts = new Map<string, Attempt[]>();
+  readonly #events = new Map<string, Happened[]>();
+  readonly #heldAtMs = new Map<string, number>();
+
+  began(attempt: Attempt): void {
+    const key = subjectOf(attempt.skuKey, attempt.command);
+    listIn(this.#attempts, key).push(attempt);
+  }
+
+  happened(skuKey: string, event: StockEvent, atMs: number): void {
+    if (event.kind === "held") this.#heldAtMs.set(`${skuKey} ${event.number}`, atMs);
+    if (event.kind === "lapsed") return;
+    listIn(this.#events, subjectOf(skuKey, event)).push({ event, atMs });
+  }
+
+  /** When a hold was journaled; NaN when it never was. */
+  heldAtMs(skuKey: string, number: number): number {
+    return this.#heldAtMs.get(`${skuKey} ${number}`) ?? Number.NaN;
+  }
+
+  /** Cost: for each shopper and SKU, events × attempts. */
+  checkAll(): void {
+    for (const [key, events] of this.#events) {
+      const unused = new Set(this.#attempts.get(key) ?? []);
+      for (const happened of events) unused.delete(causeOf(key, happened, unused));
+    }
+  }
+}
+
+/** The one whose time is up first; nobody else could use it later. */
+function causeOf(key: string, { event, atMs }: Happened, unused: ReadonlySet<Attempt>): Attempt {
+  let cause: Attempt | null = null;
+  for (const attempt of unused) {
+    if (!attempt.mayHaveActed || attempt.sentMs > atMs || attempt.doneByMs < atMs) continue;
+    if (!asksFor(attempt.command, event)) continue;
+    if (cause === null || attempt.doneByMs < cause.doneByMs) cause = attempt;
+  }
+  if (cause !== null) return cause;
+  throw new Violation("I4/I8", `${key}: ${event.kind} at ${atMs} was asked for by nobody`);
+}
+
+function asksFor(command: Command, event: StockEvent): boolean {
+  switch (event.kind) {
+    case "held":
+    case "changed":
+      return command.kind === "hold" && command.quantity === event.quantity;
+    case "configured":
+      return command.kind === "configure" && command.version === event.version;
+    case "given_back":
+      return command.kind === "give_back";
+    case "pinned":
+      return command.kind === "pin";
+    case "unpinned":
+      return command.kind === "unpin";
+    case "confirmed":
+      return command.kind === "confirm" && command.quantity === event.quantity;
+    case "refused":
+      return command.kind === "confirm" || command.kind === "return";
+    default:
+      return command.kind === "return";
+  }
+}
+
+/** Only requests and events about the same thing can be cause and effect. */
+function subjectOf(skuKey: string, thing: Command | StockEvent): string {
+  if ("orderId" in thing) return `${skuKey} ${thing.orderId}`;
+  return "shopper" in thing ? `${skuKey} ${thing.shopper}` : skuKey;
+}
+
+function listIn<T>(map: Map<string, T[]>, key: string): T[] {
+  let list = map.get(key);
+  if (list === undefined) {
+    list = [];
+    map.set(key, list);
+  }
+  return list;
+}

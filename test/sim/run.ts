@@ -1,0 +1,179 @@
+// One run: a seed and a schedule of faults in, a result out. Nothing else decides what happens.
+
+import { encodeBook } from "../../src/core/stock/snapshot.ts";
+import { Causes } from "./causes.ts";
+import { Chain, type ChainCounts } from "./chain.ts";
+import { type AnswerCounts, Clients } from "./clients.ts";
+import { scheduleOf, type SimFault } from "./faults.ts";
+import { Injector } from "./injector.ts";
+import { Load, skusOf } from "./load.ts";
+import { Oracle } from "./oracle.ts";
+import { askForCarts, checkLapses, checkOwners, probe } from "./quiet.ts";
+import { Random } from "./random.ts";
+import { expectThat, Shadow, Violation } from "./shadow.ts";
+import { SimNetwork } from "./sim-bus.ts";
+import { SimCluster } from "./sim-cluster.ts";
+import { SimMemberTable } from "./sim-members.ts";
+import type { Surroundings } from "./sim-node.ts";
+import { GENERATION, SimStore } from "./sim-store.ts";
+import { World } from "./world.ts";
+
+const PARTITIONS = 8;
+const SKUS = 12;
+/** Faults and shoppers end here … */
+const BUSY_UNTIL_MS = 44_000;
+/** … by now everything must be as if nothing had been … */
+const QUIET_AT_MS = 56_000;
+const PROBE_AT_MS = 60_000;
+const OVER_AT_MS = 66_000;
+const LOOK_EVERY_MS = 2_000;
+
+export type RunCounts = ChainCounts & AnswerCounts & { readonly tasks: number };
+
+export type RunResult = {
+  readonly seed: number;
+  readonly faults: readonly SimFault[];
+  readonly failure: Violation | null;
+  readonly counts: RunCounts;
+  readonly hash: string;
+  /** The event log. */
+  readonly lines: readonly string[];
+};
+
+/** `faults` replaces the seed's own schedule. */
+export function runSeed(seed: number, faults?: readonly SimFault[]): RunResult {
+  const plan = new Random(seed, 1);
+  const nodeCount = plan.chance(0.75) ? 3 : plan.integer(4, 5);
+  const schedule = faults ?? scheduleOf(plan, nodeCount, BUSY_UNTIL_MS);
+  const run = new Run(seed, nodeCount);
+  run.go(schedule);
+  const { counts, failure } = run;
+  const { lines } = run.world;
+  return { seed, faults: schedule, failure, counts, hash: run.world.hash(), lines };
+}
+
+class Run {
+  readonly world = new World();
+  readonly #shadow = new Shadow();
+  readonly #causes = new Causes();
+  readonly #chain: Chain;
+  readonly #store: SimStore;
+  readonly #network: SimNetwork;
+  readonly #cluster: SimCluster;
+  readonly #clients: Clients;
+  readonly #load: Load;
+  readonly #injector: Injector;
+
+  constructor(seed: number, nodeCount: number) {
+    const { world } = this;
+    const shadow = this.#shadow;
+    const causes = this.#causes;
+    this.#chain = new Chain({ world, shadow, causes });
+    this.#store = new SimStore({ world, random: new Random(seed, 2), observer: this.#chain });
+    this.#network = new SimNetwork(world, new Random(seed, 3));
+    const members = new SimMemberTable();
+    const around: Surroundings = {
+      world,
+      random: new Random(seed, 4),
+      network: this.#network,
+      store: this.#store,
+      members,
+      partitionCount: PARTITIONS,
+      ledger: new Map(),
+    };
+    const ids = Array.from({ length: nodeCount }, (_, index) => `n${index}`);
+    this.#cluster = new SimCluster(around, ids, (process) => this.#clients.killed(process));
+    this.#clients = new Clients({
+      world,
+      random: new Random(seed, 5),
+      oracle: new Oracle({ world, shadow, causes }),
+      causes,
+      entrances: () => this.#cluster.entrances(),
+    });
+    this.#load = new Load({
+      world,
+      random: new Random(seed, 6),
+      clients: this.#clients,
+      skus: skusOf(new Random(seed, 7), PARTITIONS, SKUS),
+      untilMs: BUSY_UNTIL_MS,
+    });
+    this.#injector = new Injector({
+      world,
+      network: this.#network,
+      store: this.#store,
+      members,
+      victims: this.#cluster,
+    });
+  }
+
+  get counts(): RunCounts {
+    return { ...this.#chain.counts, ...this.#clients.counts, tasks: this.world.taskCount };
+  }
+
+  get failure(): Violation | null {
+    const { failure } = this.world;
+    if (failure === null || failure instanceof Violation) return failure;
+    const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
+    return new Violation("bug", text);
+  }
+
+  go(faults: readonly SimFault[]): void {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      void this.#store.model.create(partition, GENERATION);
+    }
+    this.#cluster.startAll();
+    this.#load.start();
+    this.#injector.arm(faults);
+    this.#look();
+    this.#runUntil(QUIET_AT_MS, () => this.#atQuiet());
+    this.#runUntil(PROBE_AT_MS, () => this.#atProbe());
+    this.#runUntil(OVER_AT_MS, () => this.#atEnd());
+  }
+
+  #runUntil(untilMs: number, check: () => void): void {
+    if (this.world.failure !== null) return;
+    this.world.run(untilMs);
+    if (this.world.failure === null) this.world.guard(check);
+  }
+
+  /** Each book equals the replay of the journal at its seq (I3). */
+  #look(): void {
+    this.world.after(LOOK_EVERY_MS, null, () => {
+      this.#look();
+      for (const { process, stock } of this.#cluster.nodes) {
+        for (const partition of stock.partitions) {
+          const book = partition.freshBook();
+          if (book === null) continue;
+          const { id, seq } = partition;
+          const where = `${process.name}, partition ${id}`;
+          const last = this.#chain.seqOf(id);
+          expectThat(seq <= last, "I3", () => `${where} is at ${seq}, the journal at ${last}`);
+          const isSame = encodeBook(book, 0).join("\n") === this.#chain.bookAt(id, seq);
+          expectThat(isSame, "I3", () => `${where} at ${seq} is not what the journal says`);
+        }
+      }
+    });
+  }
+
+  #atQuiet(): void {
+    const { world } = this;
+    expectThat(this.#load.isOver, "I9", () => "a shopper still waits for a definite answer");
+    askForCarts({ world, entrances: this.#cluster.entrances(), mustBeComplete: false });
+  }
+
+  #atProbe(): void {
+    const { world } = this;
+    checkLapses(world, this.#shadow);
+    const entrances = this.#cluster.entrances();
+    askForCarts({ world, entrances, mustBeComplete: true });
+    probe({ world, clients: this.#clients, entrances, skus: this.#load.skus });
+  }
+
+  #atEnd(): void {
+    const open = this.#clients.openCount;
+    expectThat(open === 0, "I9", () => `${open} requests were never answered`);
+    const nodes = this.#cluster.nodes;
+    checkOwners({ chain: this.#chain, nodes, partitionCount: PARTITIONS });
+    this.#causes.checkAll();
+  }
+}

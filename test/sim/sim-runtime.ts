@@ -1,0 +1,36 @@
+import type { Clock } from "../../src/core/ports/clock.ts";
+import type { Runtime } from "../../src/core/ports/runtime.ts";
+import type { Random } from "./random.ts";
+import { EPOCH_MS, type Process, type World } from "./world.ts";
+
+/** From a ready socket to the turn after it. */
+const SOON_MS = 0.02;
+
+/** Time and turns of one process: a boot time of its own, a wall clock that faults may move. */
+export function simRuntime(world: World, process: Process, random: Random): Runtime {
+  const bootedMs = world.nowMs - random.between(1_000, 100_000);
+  const clock: Clock = {
+    monotonicMs: () => world.nowMs - bootedMs,
+    wallMs: () => Math.floor(EPOCH_MS + world.nowMs + process.wallOffsetMs),
+  };
+  return {
+    clock,
+    soon: (task) => world.after(SOON_MS, process, task),
+    every: (everyMs, task) => {
+      let isOver = false;
+      const fire = (): void => {
+        if (isOver) return;
+        world.after(everyMs, process, fire);
+        task();
+      };
+      world.after(everyMs * random.unit(), process, fire);
+      return () => {
+        isOver = true;
+      };
+    },
+    pause: (pauseMs) =>
+      new Promise<void>((resolve) => {
+        world.after(Math.max(0, pauseMs), process, resolve);
+      }),
+  };
+}
