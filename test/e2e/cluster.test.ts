@@ -1,0 +1,156 @@
+// Three engines as real processes on real servers: join, death, return, drain, misuse.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+
+import { createTokens } from "../../src/http/tokens.ts";
+import type { TestProgram } from "../support/engine.ts";
+import { JWT_SECRET, startNodes, type WorldOfNodes } from "../support/world-of-nodes.ts";
+
+const PARTITIONS = 16;
+const SKUS = Array.from({ length: 40 }, (_, index) => `sku-${index}`);
+let world: WorldOfNodes;
+const tokens = createTokens({
+  secret: JWT_SECRET,
+  clock: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
+});
+
+beforeAll(async () => {
+  world = await startNodes({ count: 3, partitions: PARTITIONS });
+  const skus = SKUS.map((sku) => ({ sku, stock: 1_000, limit: 2 }));
+  await world.applySale(world.nodes[0]!, { sale: "drop", skus });
+}, 60_000);
+afterAll(async () => {
+  await world.stop();
+}, 60_000);
+
+async function hold(at: TestProgram, shopper: string, sku: string): Promise<number> {
+  const { accessToken } = await tokens.sign(shopper);
+  const response = await fetch(`${at.url}/v1/sales/drop/skus/${sku}/hold`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+    body: JSON.stringify({ quantity: 1 }),
+  });
+  await response.text();
+  return response.status;
+}
+
+/** Polls; there is nothing to subscribe to from outside. Returns how long it took. */
+async function until(what: string, isTrue: () => Promise<boolean>, limitMs: number) {
+  const startedMs = performance.now();
+  for (;;) {
+    const passedMs = performance.now() - startedMs;
+    if (await isTrue().catch(() => false)) return passedMs;
+    if (passedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await Bun.sleep(20);
+  }
+}
+
+async function ownedAt(at: TestProgram): Promise<readonly number[]> {
+  return (await world.members(at)).map(({ partitions }) => partitions);
+}
+
+async function allOwned(at: TestProgram, nodeCount: number): Promise<boolean> {
+  const owned = await ownedAt(at);
+  return owned.length === nodeCount && owned.reduce((sum, count) => sum + count, 0) === PARTITIONS;
+}
+
+async function holdEverySku(at: TestProgram, shopper: string): Promise<readonly number[]> {
+  return Promise.all(SKUS.map((sku) => hold(at, shopper, sku)));
+}
+
+function node(index: number): TestProgram {
+  return world.nodes[index]!;
+}
+
+describe("a cluster of three", () => {
+  test("every partition is owned once, and every node sees that", async () => {
+    for (const at of world.nodes) await until("owned once", () => allOwned(at, 3), 2_000);
+    for (const count of await ownedAt(node(2))) expect(count).toBeLessThanOrEqual(7);
+  });
+
+  test("any node grants holds of any SKU, of a sale that another node published", async () => {
+    for (const [index, at] of world.nodes.entries()) {
+      await until(
+        "it knows the sale",
+        async () => (await hold(at, `s${index}`, "sku-0")) < 300,
+        2_000,
+      );
+      const statuses = await holdEverySku(at, `shopper-${index}`);
+      expect(new Set(statuses)).toEqual(new Set([201]));
+    }
+  });
+
+  test("a second engine with a living node's id ends with code 2 and says why", async () => {
+    const failure = await world.startNode("node-2").catch((cause: unknown) => cause);
+    expect(String(failure)).toContain("another node with DOORBUSTER_NODE_ID=node-2 is alive");
+    expect(failure).toMatchObject({ exitCode: 2 });
+    expect(await allOwned(node(0), 3)).toBe(true);
+  });
+
+  test("after kill −9 everything sells again within 2 s, and the node comes back", async () => {
+    await node(1).kill();
+    const left = [node(0), node(2)];
+    const tookMs = await until(
+      "all SKUs sell",
+      async () => {
+        const statuses = await Promise.all(left.map((at, index) => holdEverySku(at, `k${index}`)));
+        return statuses.flat().every((status) => status < 300);
+      },
+      10_000,
+    );
+    expect(tookMs).toBeLessThan(2_000);
+    for (const at of left) await until("two members", () => allOwned(at, 2), 1_000);
+    await node(1).restart();
+    for (const at of world.nodes) await until("three members", () => allOwned(at, 3), 5_000);
+  }, 30_000);
+
+  test("a node paused for 5 s is replaced, steps down and comes back", async () => {
+    node(2).pause();
+    await until("it is evicted", () => allOwned(node(0), 2), 8_000);
+    await Bun.sleep(1_000);
+    node(2).resume();
+    for (const at of world.nodes) await until("three members", () => allOwned(at, 3), 12_000);
+    const statuses = await holdEverySku(node(2), "after-pause");
+    expect(statuses.every((status) => status < 300)).toBe(true);
+  }, 40_000);
+
+  test("NATS away for 6 s: owners sell on, nobody is evicted, all is back within 5 s", async () => {
+    const before = await Promise.all(world.nodes.map((at) => evictions(at)));
+    await world.nats.kill();
+    await Bun.sleep(6_000);
+    const statuses = await holdEverySku(node(0), "no-nats");
+    expect(statuses).toContain(201);
+    expect(new Set(statuses)).toEqual(new Set([201, 503]));
+    await world.nats.restart();
+    await until(
+      "all SKUs sell at every node",
+      async () => {
+        const all = await Promise.all(world.nodes.map((at, i) => holdEverySku(at, `b${i}`)));
+        return all.flat().every((status) => status < 300);
+      },
+      5_000,
+    );
+    await Bun.sleep(5_000);
+    expect(await Promise.all(world.nodes.map((at) => evictions(at)))).toEqual(before);
+    for (const at of world.nodes) expect(await allOwned(at, 3)).toBe(true);
+  }, 40_000);
+
+  test("node drain --wait moves everything, and the node leaves", async () => {
+    const cli = ["--server", node(0).url, "--api-key", world.apiKey, "--json"];
+    const said = await world.doorbuster([...cli, "node", "drain", "node-3", "--wait"]);
+    expect(JSON.parse(said)).toEqual({ nodeId: "node-3", state: "left" });
+    const list = JSON.parse(await world.doorbuster([...cli, "node", "list"]));
+    expect(list.items.map(({ nodeId }: { nodeId: string }) => nodeId).sort()).toEqual([
+      "node-1",
+      "node-2",
+    ]);
+    await until("two own all", () => allOwned(node(1), 2), 2_000);
+    const statuses = await holdEverySku(node(2), "at-the-drained");
+    expect(statuses.every((status) => status < 300)).toBe(true);
+  }, 30_000);
+});
+
+async function evictions(at: TestProgram): Promise<string> {
+  const text = await (await fetch(`${at.url}/metrics`)).text();
+  return /^doorbuster_evictions_total (\d+)$/m.exec(text)?.[1] ?? "none";
+}
