@@ -6,6 +6,7 @@ import { apply } from "../core/stock/apply.ts";
 import { BatchBuilder } from "../core/stock/codec.ts";
 import { decide, nextLapse } from "../core/stock/decide.ts";
 import type { StockBook } from "../core/stock/state.ts";
+import type { Announcements } from "./announcements.ts";
 import type { Flight } from "./flight.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -24,7 +25,15 @@ export function decideTurn(
   book: StockBook,
   mailbox: Mailbox,
   flight: Flight,
-  { nowMs, monotonicMs }: { readonly nowMs: number; readonly monotonicMs: number },
+  {
+    nowMs,
+    monotonicMs,
+    announcements,
+  }: {
+    readonly nowMs: number;
+    readonly monotonicMs: number;
+    readonly announcements: Announcements;
+  },
 ): BatchBuilder {
   const batch = new BatchBuilder(nowMs);
   if (lapseDue(book, nowMs, batch)) return batch;
@@ -38,7 +47,10 @@ export function decideTurn(
       continue;
     }
     flight.envelopes.push(envelope);
-    const { outcome, event } = decide(book, envelope.key, envelope.command, nowMs);
+    const decision = decide(book, envelope.key, envelope.command, nowMs);
+    const { outcome, event } = announcements.isEmpty
+      ? decision
+      : announcements.bind(decision, envelope.key, nowMs);
     if (event !== null) batch.add(envelope.key, event, apply(book, envelope.key, event));
     flight.outcomes.push(outcome);
   }

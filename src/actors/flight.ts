@@ -39,10 +39,11 @@ export function load(
 }
 
 /** The same batch, with its id, under another claim: that is the one that the journal will name. */
-export function reload(flight: Flight, term: Term): void {
-  if (flight.commit === null || flight.row === null) return;
+export function reload(flight: Flight, term: Term): Flight {
+  if (flight.commit === null || flight.row === null) return flight;
   flight.commit = { ...flight.commit, term };
   flight.row = { ...flight.row, claim: term.claim };
+  return flight;
 }
 
 /** May this answer leave under a confirmation up to REFUSAL_FRESH_MS old? All others promise more. */

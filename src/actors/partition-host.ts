@@ -3,7 +3,9 @@ import type { Journal, Term } from "../core/ports/journal.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
+import type { Announcements } from "./announcements.ts";
 import type { LoadGate } from "./load-gate.ts";
+import type { Recovered } from "./recovery.ts";
 
 /** What a partition needs of the node that it lives on. */
 export interface PartitionHost {
@@ -15,6 +17,8 @@ export interface PartitionHost {
   /** The data set's: a fence of another generation is not ours. */
   readonly generation: string;
   readonly loads: LoadGate;
+  /** What the edges were told about the partition's SKUs. */
+  announcementsOf(partition: number): Announcements;
   requestTurn(partition: { turn(): void }): void;
   /** True while the ledger is so far behind that no new hold may be taken. */
   isBacklogFull(): boolean;
@@ -25,7 +29,8 @@ export interface PartitionHost {
   /** Highest seq that the ledger is known to have, without asking. */
   knownLedgerSeq(partition: number): number;
   onCommitted(row: LedgerRow, tookMs: number, answerCount: number): void;
-  onServing(partition: number, term: Term, seq: number): void;
+  /** `nowMs`: the partition's time. */
+  onServing(term: Term, recovered: Recovered, nowMs: number): void;
   /** Fenced by another owner. */
   onLost(partition: number, owner: string, claim: number): void;
   onHalted(partition: number, reason: string): void;

@@ -17,7 +17,7 @@
 
 import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
-import { REFUSAL_FRESH_MS, REQUEST_DEADLINE_MS } from "../core/limits.ts";
+import { CRASH_PAUSE_MS, REFUSAL_FRESH_MS, REQUEST_DEADLINE_MS } from "../core/limits.ts";
 import type { CheckResult, CommitResult, Term } from "../core/ports/journal.ts";
 import type { StockBook } from "../core/stock/state.ts";
 import { backlogFault, closedFault, type PartitionState } from "./admission.ts";
@@ -41,9 +41,6 @@ import { PartitionTime } from "./partition-time.ts";
 import type { Reading } from "./readings.ts";
 import { type Claimed, settle, type Settled } from "./settle.ts";
 import { SnapshotPolicy } from "./snapshot-policy.ts";
-
-/** After a crash: a bug that every replay meets again must not keep the node busy. */
-const CRASH_PAUSE_MS = 100;
 
 export class Partition {
   readonly id: number;
@@ -189,14 +186,15 @@ export class Partition {
   }
 
   #decide(flight: Flight): void {
-    const { clock } = this.#host.runtime;
-    const monotonicMs = clock.monotonicMs();
+    const monotonicMs = this.#host.runtime.clock.monotonicMs();
     const nowMs = this.nowMs();
     const term = this.#term;
     assert(term !== null, "a turn needs a claim");
     const { mailbox } = this.#inbox;
     this.#snapshots.beforeTurn(term, this.#memory, mailbox.length);
-    const batch = decideTurn(this.#memory.book, mailbox, flight, { nowMs, monotonicMs });
+    const announcements = this.#host.announcementsOf(this.id);
+    const times = { nowMs, monotonicMs, announcements };
+    const batch = decideTurn(this.#memory.book, mailbox, flight, times);
     if (batch.eventCount > 0) {
       load(flight, batch, { term, seq: this.#memory.seq + 1, atMs: nowMs });
       this.#send(flight);
@@ -322,10 +320,7 @@ export class Partition {
         assert(flight !== null, "only a flight can have been written or not");
         this.#serve(settled);
         this.#flight = null;
-        if (settled.kind === "not_written") {
-          reload(flight, settled.term);
-          return this.#send(flight);
-        }
+        if (settled.kind === "not_written") return this.#send(reload(flight, settled.term));
         flight.sentAtMs = settled.sentAtMs;
         return this.#accept(flight);
       case "recovered":
@@ -334,7 +329,7 @@ export class Partition {
         this.#memory.recovered(settled.recovered, settled.batchId);
         this.#serve(settled);
         this.#snapshots.loaded(settled.recovered);
-        this.#host.onServing(this.id, settled.term, this.#memory.seq);
+        this.#host.onServing(settled.term, settled.recovered, this.nowMs());
         this.#wake();
     }
   }

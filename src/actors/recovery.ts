@@ -8,6 +8,7 @@ import { apply } from "../core/stock/apply.ts";
 import { decodeBatch } from "../core/stock/codec.ts";
 import { decodeBook } from "../core/stock/snapshot.ts";
 import { availableOf, emptyBook, type StockBook } from "../core/stock/state.ts";
+import { isSoldOut } from "./announcements.ts";
 
 /** Bytes of journal read at once while replaying. */
 const REPLAY_READ_BYTES = 4 * 1_024 * 1_024;
@@ -20,6 +21,8 @@ export type Recovered = {
   readonly replayedBytes: number;
   /** Time of the last batch; 0 when there was none ever. */
   readonly lastAtMs: number;
+  /** SKUs that were sold out, nothing held, and got units, with the time of their batch. */
+  readonly revived: ReadonlyMap<string, number>;
 };
 
 /**
@@ -59,6 +62,7 @@ async function replay(journal: Journal, partition: number, seq: number): Promise
   let next = snapshotSeq + 1;
   let replayedBytes = 0;
   let lastAtMs = stored.atMs;
+  const revived = new Map<string, number>();
   while (next <= seq) {
     const entries = await journal.read(partition, next, REPLAY_READ_BYTES);
     if (entries.length === 0) throw corrupt(partition, `entry ${next} of ${seq} is missing`);
@@ -67,20 +71,32 @@ async function replay(journal: Journal, partition: number, seq: number): Promise
       if (entry.seq !== next) {
         throw corrupt(partition, `expected entry ${next}, found ${entry.seq}`);
       }
-      lastAtMs = applyBatch(book, entry.bytes);
+      lastAtMs = applyBatch(book, entry.bytes, revived);
       replayedBytes += entry.bytes.length;
       next++;
     }
   }
   assert(next === seq + 1, "a replay ends at the fence");
   await compareBackup(journal, partition, book);
-  return { book, seq, snapshotSeq, replayedBytes, lastAtMs };
+  return { book, seq, snapshotSeq, replayedBytes, lastAtMs, revived };
 }
 
-/** Applies a committed batch. Returns its time. */
-export function applyBatch(book: StockBook, bytes: string): number {
+/** Applies a committed batch, and notes in `revived` what was sold out before. Returns its time. */
+export function applyBatch(
+  book: StockBook,
+  bytes: string,
+  revived: Map<string, number> = new Map(),
+): number {
   const batch = decodeBatch(bytes);
-  for (const { skuIndex, event } of batch.events) apply(book, batch.skuKeys[skuIndex]!, event);
+  for (const { skuIndex, event } of batch.events) {
+    const key = batch.skuKeys[skuIndex]!;
+    // Nothing else gives units to a SKU that nobody holds.
+    const mayRevive = event.kind === "returned" || event.kind === "configured";
+    const before = mayRevive ? book.skus.get(key) : undefined;
+    const wasSoldOut = before !== undefined && isSoldOut(before);
+    apply(book, key, event);
+    if (wasSoldOut && availableOf(before) > 0) revived.set(key, batch.atMs);
+  }
   return batch.atMs;
 }
 

@@ -60,6 +60,7 @@ export class SnapshotPolicy {
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
+    if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
     void this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
   }
 
@@ -73,6 +74,7 @@ export class SnapshotPolicy {
   async last(term: Term, state: Written, isHandOff: boolean): Promise<void> {
     if (state.seq === this.#storedSeq || this.#isWriting) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
+    if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
     await this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
   }
 

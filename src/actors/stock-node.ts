@@ -14,6 +14,7 @@ import {
 import type { Journal, Term } from "../core/ports/journal.ts";
 import type { LedgerFeed } from "../core/ports/ledger-feed.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
+import type { LevelSource } from "../core/ports/level-source.ts";
 import type {
   LocalPartition,
   LocalPartitions,
@@ -25,14 +26,19 @@ import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts"
 import type { Command, HoldRefusal, Outcome, OutcomeOf } from "../core/stock/command.ts";
 import { viewOf, windowRefusal } from "../core/stock/decide.ts";
 import { availableOf, cartOf, type SkuState, type StockBook } from "../core/stock/state.ts";
+import { Announcements, isSoldOut } from "./announcements.ts";
 import { LoadGate } from "./load-gate.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import { Partition } from "./partition.ts";
+import type { Recovered } from "./recovery.ts";
 import { NodeStats } from "./stats.ts";
 import { Turns } from "./turns.ts";
 
 /** How often deadlines are looked at: a lapse is at most about this late (I5: one second). */
 const TICK_MS = 100;
+
+/** What is known later than this is worth nothing to an edge. */
+const ANNOUNCE_WITHIN_MS = 400;
 
 const SOLD_OUT: HoldRefusal = { kind: "sold_out" };
 
@@ -45,11 +51,13 @@ export type StockNodeOptions = {
   readonly owner: string;
   readonly generation: string;
   readonly partitionCount: number;
+  /** Other nodes may refuse at their edge what this one announces (announcements.ts). */
+  readonly hasEdges?: boolean;
   /** Fenced by another owner. */
   readonly onLost?: (partition: number, owner: string) => void;
 };
 
-export class StockNode implements Stock, PartitionHost, LocalPartitions {
+export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSource {
   readonly journal: Journal;
   readonly runtime: Runtime;
   readonly log: Logger;
@@ -61,6 +69,9 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions {
   readonly #turns: Turns<{ turn(): void }>;
   #owner: string;
   readonly #onOwnership: ((change: OwnershipChange) => void)[] = [];
+  readonly #announcements: readonly Announcements[];
+  readonly #hasEdges: boolean;
+  readonly #onChanged: ((partition: number, skuKeys: readonly string[]) => void)[] = [];
   readonly #endTicks: () => void;
   #skewMs = 0;
 
@@ -77,6 +88,8 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions {
         if (change.kind === "lost") onLost(change.partition, change.owner);
       });
     }
+    this.#hasEdges = options.hasEdges ?? false;
+    this.#announcements = Array.from({ length: options.partitionCount }, () => new Announcements());
     this.#turns = new Turns((task) => options.runtime.soon(task));
     this.#partitions = Array.from(
       { length: options.partitionCount },
@@ -219,6 +232,29 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions {
     return counts;
   }
 
+  onChanged(handler: (partition: number, skuKeys: readonly string[]) => void): void {
+    this.#onChanged.push(handler);
+  }
+
+  async announceSoldOut(
+    id: number,
+    keys: readonly string[],
+    announce: (keys: readonly string[]) => void,
+  ): Promise<void> {
+    const partition = this.#partition(id);
+    const request = { partition, isStrict: true, leftMs: ANNOUNCE_WITHIN_MS };
+    await this.#read(request, (book, nowMs) => {
+      const soldOut = keys.flatMap((key) => book.skus.get(key) ?? []).filter(isSoldOut);
+      if (soldOut.length === 0) return;
+      for (const sku of soldOut) this.announcementsOf(id).announced(sku, nowMs);
+      announce(soldOut.map(({ key }) => key));
+    });
+  }
+
+  announcementsOf(partition: number): Announcements {
+    return this.#announcements[partition]!;
+  }
+
   requestTurn(partition: { turn(): void }): void {
     this.#turns.request(partition);
   }
@@ -245,10 +281,12 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions {
     this.stats.commitMs.record(tookMs);
     this.stats.batchAnswers.record(answerCount);
     this.#ledger.committed(row);
+    for (const handler of this.#onChanged) handler(row.partition, row.skuKeys);
   }
 
-  onServing(partition: number, term: Term, seq: number): void {
-    const { view, claim } = term;
+  onServing({ partition, view, claim }: Term, recovered: Recovered, nowMs: number): void {
+    const { book, revived, seq } = recovered;
+    if (this.#hasEdges) this.announcementsOf(partition).loaded(book, revived, nowMs);
     this.log.info({ partition, view, claim, seq, owner: this.owner }, "partition serving");
     this.#ledger.serving(partition, seq);
     this.#announce({ kind: "serving", partition, claim });
@@ -287,7 +325,11 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions {
 
   #tick(): void {
     const monotonicMs = this.runtime.clock.monotonicMs();
-    for (const partition of this.#partitions) partition.tick(monotonicMs);
+    for (const partition of this.#partitions) {
+      partition.tick(monotonicMs);
+      const announcements = this.announcementsOf(partition.id);
+      if (!announcements.isEmpty) announcements.forget(partition.nowMs());
+    }
   }
 
   #partition(id: number): Partition {

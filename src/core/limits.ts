@@ -53,6 +53,9 @@ export const SNAPSHOT_AFTER_BYTES = 8 * 1_024 * 1_024;
 /** Claims and loads that one node runs at once. */
 export const LOADS_AT_ONCE_MAX = 8;
 
+/** After a crash: a bug that every replay meets again must not keep the node busy. */
+export const CRASH_PAUSE_MS = 100;
+
 /** A request ends within this (I9). */
 export const REQUEST_DEADLINE_MS = 3_000;
 export const CHECKOUT_DEADLINE_MS = 8_000;
@@ -96,6 +99,11 @@ export const APPLY_WAIT_MS = 2_500;
 export const SWEEP_VERSIONS_AFTER_MS = 5_000;
 /** SKUs counted in one question; a report asks many times. */
 export const COUNTS_PAGE = 1_000;
+
+/** A node refuses `sold_out` at its edge for this long after the owner said so. */
+export const EDGE_LEVEL_FRESH_MS = 500;
+/** The owner is bound by it for longer, because clocks and ways differ. */
+export const EDGE_BOUND_MS = 650;
 
 /** Levels on a sale's page are at most this old; the pages kept are bounded. */
 export const LEVELS_FRESH_MS = 500;
@@ -174,6 +182,8 @@ assert(
   PEER_MESSAGE_BYTES_MAX * 2 < BUS_MESSAGE_BYTES_MAX,
   "the last line of a message may be as long as the rest",
 );
+assert(EDGE_LEVEL_FRESH_MS < EDGE_BOUND_MS, "edges forget before units are granted again");
+assert(EDGE_BOUND_MS < 1_000, "returned units are for sale again within a second (I5)");
 assert(CHECKOUT_WAIT_MS < CHECKOUT_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(HOLD_UNITS_MAX * STOCK_UNITS_MAX < Number.MAX_SAFE_INTEGER, "counts stay exact");
 assert(ASK_AFTER_MS < EVICT_AFTER_MS, "a node is asked before it is evicted");
