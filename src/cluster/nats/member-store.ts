@@ -13,11 +13,15 @@ import { encodeMemberList, parseMemberList } from "../member-list.ts";
 
 const KEY = "members";
 const CALL_MS = 2_000;
+/** The client waits for ever when a connection goes while it opens a bucket. */
+const CALL_MS_MAX = CALL_MS + 500;
 /** JetStream's answer to a compare-and-set that lost. */
 const WRONG_LAST_SEQUENCE = 10_071;
 const NO_SUCH_STREAM = 10_059;
 /** A cluster of servers keeps three copies; fewer servers than that keep one. */
 const REPLICAS_OF_MANY = 3;
+/** Tries to make a bucket of three copies before one has to do. */
+const PATIENT_OPENS = 20;
 const WATCH_AGAIN_MS = 1_000;
 
 export class NatsMemberStore implements MemberStore {
@@ -26,6 +30,7 @@ export class NatsMemberStore implements MemberStore {
   readonly #log: Logger;
   readonly #handlers: (() => void)[] = [];
   #opening: Promise<KV> | null = null;
+  #patience = PATIENT_OPENS;
 
   /** `connection` stays the caller's. */
   constructor(options: {
@@ -84,16 +89,31 @@ export class NatsMemberStore implements MemberStore {
   }
 
   async #open(): Promise<KV> {
-    const servers = this.#connection.info?.cluster === undefined ? 1 : REPLICAS_OF_MANY;
     const jetStream = this.#connection.jetstream({ timeout: CALL_MS });
     const options = { history: 1, storage: StorageType.File, allow_direct: false };
+    const replicas = this.#connection.info?.cluster === undefined ? 1 : REPLICAS_OF_MANY;
     try {
-      return await jetStream.views.kv(this.#bucket, { ...options, replicas: servers });
+      const kv = await jetStream.views.kv(this.#bucket, { ...options, replicas });
+      if (replicas > 1) await this.#replicate(kv, replicas);
+      return kv;
     } catch (cause) {
-      if (servers === 1 || !(cause instanceof NatsError)) throw cause;
-      // A cluster of fewer than three servers cannot keep three copies.
+      if (replicas === 1 || !(cause instanceof NatsError) || this.#patience-- > 0) throw cause;
+      // Three servers may still be finding each other; two never keep three copies.
       this.#log.warn({ bucket: this.#bucket, err: cause.message }, "member list without replicas");
       return await jetStream.views.kv(this.#bucket, { ...options, replicas: 1 });
+    }
+  }
+
+  /** A bucket that was made by one server alone, or before the others were there. */
+  async #replicate(kv: KV, replicas: number): Promise<void> {
+    const status = await kv.status();
+    if (status.replicas >= replicas) return;
+    const manager = await this.#connection.jetstreamManager({ timeout: CALL_MS });
+    try {
+      await manager.streams.update(`KV_${this.#bucket}`, { num_replicas: replicas });
+    } catch (cause) {
+      const err = String(cause);
+      this.#log.warn({ bucket: this.#bucket, err }, "member list without replicas");
     }
   }
 
@@ -116,10 +136,9 @@ function codeOf(cause: unknown): number | null {
   return cause instanceof NatsError ? (cause.api_error?.err_code ?? null) : null;
 }
 
-/** The client waits for ever when a connection goes while it opens a bucket. */
 async function within<T>(work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Fault("unknown", "JetStream is silent")), 2 * CALL_MS);
+  const timer = setTimeout(() => reject(new Fault("unknown", "JetStream is silent")), CALL_MS_MAX);
   try {
     return await Promise.race([work, late]);
   } finally {
