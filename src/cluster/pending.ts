@@ -2,7 +2,8 @@
 //
 //   P1  an ask settles exactly once; what comes later finds it gone
 //   P2  an answer counts only for the attempt that it answers: the attempt is part of the id
-//   P3  asks are kept in order of arrival and all have the same time, so one sweep looks at the head
+//   P3  asks are kept in order of arrival, not of their deadlines: one that waited at this node
+//       first, for a partition that then went away, begins with the time that it has left
 
 import { assert } from "../core/assert.ts";
 import type { Fault } from "../core/errors.ts";

@@ -241,7 +241,7 @@ export class RemoteAsks {
   #sweep(): void {
     const nowMs = this.#nowMs();
     for (const pending of this.#asks.all()) {
-      if (pending.deadlineMs > nowMs) break;
+      if (pending.deadlineMs > nowMs) continue;
       const isUnknown = pending.state === "sent";
       this.#reject(
         pending,
