@@ -44,10 +44,10 @@ export async function openServerStores(config: ServersConfig, log: Logger): Prom
     for (const database of [control, ...shards]) {
       await reached(log, () => database.check());
     }
-    const storeNowMs = await reached(log, () => journal.timeMs());
+    const storeNowMs = await reached(log, () => storeTimeMs(journal));
     const clock = steadyClock(storeNowMs);
     const records = new PostgresClusterRecords({ database: control });
-    const record = runnableRecord(await records.read(), config.partitions);
+    const record = runnableRecord(await knownRecord(records), config.partitions);
     const topology = new PostgresTopology({ control, shards });
     await topology.checkCount();
     for (const index of shards.keys()) await topology.checkShard(record.clusterId, index);
@@ -79,7 +79,7 @@ export async function migrateServers(config: ServersConfig, log: Logger): Promis
   const journal = openJournal(config, log);
   try {
     const records = new PostgresClusterRecords({ database: control });
-    await reached(log, () => journal.timeMs());
+    await reached(log, () => storeTimeMs(journal));
     await reached(log, () => control.check());
     const known = await knownRecord(records);
     const record = await migratePostgres({
@@ -126,6 +126,18 @@ function openJournal(config: ServersConfig, log: Logger): RedisJournal {
     durability: config.durability,
     log: (level, fields, message) => log[level === "debug" ? "info" : level](fields, message),
   });
+}
+
+/** Wrong settings do not go away by waiting, as a server does that is still starting. */
+async function storeTimeMs(journal: RedisJournal): Promise<number> {
+  try {
+    return await journal.timeMs();
+  } catch (cause) {
+    const problems = journal.wrongSettings();
+    if (problems.length === 0) throw cause;
+    const way = "DOORBUSTER_DURABILITY=relaxed goes on without";
+    throw new Fault("config_invalid", `${problems.join("; ")} (${way})`, { cause });
+  }
 }
 
 /** Repeats while the server is not reached; a wrong setting or a wrong answer ends it at once. */

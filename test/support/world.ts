@@ -26,6 +26,8 @@ export const PRICE_MINOR = 1_000;
 export type WorldOptions = {
   /** The control database and each shard on a server of its own, so that one can be killed. */
   readonly separateDatabases?: boolean;
+  /** False: the gateway tells nothing by itself; an engine that waits has to ask. */
+  readonly events?: boolean;
   readonly env?: Record<string, string>;
   readonly bunArgs?: readonly string[];
 };
@@ -72,11 +74,12 @@ export type Report = {
 /** Starts it all and waits until the engine is ready. */
 export async function startWorld(mode: Mode, options: WorldOptions = {}): Promise<World> {
   const port = await freePort();
+  const webhookUrl = `http://127.0.0.1:${port}/v1/payments/events`;
   const [simulator, servers] = await Promise.all([
     startSimulator({
       env: {
         DOORBUSTER_PAYMENT_WEBHOOK_SECRET: WEBHOOK_SECRET,
-        DOORBUSTER_SIMULATOR_WEBHOOK_URL: `http://127.0.0.1:${port}/v1/payments/events`,
+        ...((options.events ?? true) ? { DOORBUSTER_SIMULATOR_WEBHOOK_URL: webhookUrl } : {}),
       },
     }),
     mode === "servers" ? startServers(options.separateDatabases ?? false) : null,
@@ -151,9 +154,12 @@ export class World {
     this.#probe.probe = "/livez";
   }
 
+  async token(shopper: string): Promise<string> {
+    return (await this.#tokens.sign(shopper)).accessToken;
+  }
+
   async shopper(id: string, client: RawClient = this.client): Promise<Shopper> {
-    const { accessToken } = await this.#tokens.sign(id);
-    return new Shopper({ id, token: accessToken, client, history: this.history });
+    return new Shopper({ id, token: await this.token(id), client, history: this.history });
   }
 
   shoppers(count: number, prefix = "shopper"): Promise<Shopper[]> {

@@ -46,6 +46,7 @@ export class RedisJournal implements Journal {
   readonly #bulk: ConnectionKeeper;
   readonly #durability: Durability;
   #warnings: readonly string[] = [];
+  #wrongSettings: readonly string[] = [];
 
   /** Connects in the background; calls made until the first attempt is over wait for it. */
   constructor(options: RedisJournalOptions) {
@@ -60,6 +61,11 @@ export class RedisJournal implements Journal {
   /** With relaxed durability: what an acknowledged answer may not survive. */
   warnings(): readonly string[] {
     return this.#warnings;
+  }
+
+  /** With strict durability: the settings for which Redis was refused when it was last asked. */
+  wrongSettings(): readonly string[] {
+    return this.#wrongSettings;
   }
 
   async create(partition: number, generation: string): Promise<boolean> {
@@ -215,7 +221,8 @@ export class RedisJournal implements Journal {
   }
 
   #judge(problems: readonly string[], log: Log): void {
-    if (this.#durability === "strict" && problems.length > 0) {
+    this.#wrongSettings = this.#durability === "strict" ? problems : [];
+    if (this.#wrongSettings.length > 0) {
       throw new Fault("store_unavailable", problems.join("; "));
     }
     const isNews = problems.join() !== this.#warnings.join();
