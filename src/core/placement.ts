@@ -7,10 +7,10 @@ import { hash64 } from "./ids.ts";
 /**
  * The owner of each partition.
  *
- * Without a `previous` placement each partition goes, in order, to its highest-ranked node that owns
- * fewer than ⌈P/n⌉ + 1. With one, only what must moves: a leave moves what the node had, a join what
- * the new node gets; ranks say which and where to. No node owns more than ⌈P/n⌉ + 1 or, with a
- * `previous`, less than ⌊P/n⌋.
+ * What has an owner in `previous` stays, as far as no node owns more than ⌈P/n⌉ + 1. What has none
+ * goes, in order, to its highest-ranked node that owns fewer than ⌊P/n⌋, else than ⌈P/n⌉. Then those
+ * who own fewer than ⌊P/n⌋ take from those who own most, in the bounds of two shares a change: a
+ * leave moves what the node had, a join what the new node gets, and little else.
  *
  * Shape    one node id a partition; [] when there are no nodes.
  * Cost     O(P · n); 1,024 partitions and 50 nodes in a few milliseconds.
@@ -27,15 +27,14 @@ export function placementOf(
   for (let partition = 0; partition < partitions; partition++) {
     if (!draft.give(partition, previous[partition] ?? "")) orphans.push(partition);
   }
-  const isFirst = orphans.length === partitions;
-  const { fewest, share, most } = draft;
   for (const partition of orphans) {
-    // After a leave the poorest are served first: what is given to them need not be moved later.
-    const bounds = isFirst ? [most] : [fewest, share];
-    const wasGiven = bounds.some((bound) => draft.giveBest(partition, bound));
-    assert(wasGiven, "all nodes together have room for all partitions");
+    const isGiven =
+      draft.giveBest(partition, draft.fewest) || draft.giveBest(partition, draft.share);
+    assert(isGiven, "all nodes together have room for all partitions");
   }
-  if (!isFirst) draft.level(2 * share - orphans.length);
+  // Of the node that came, or of the one that went: the smaller of the two shares.
+  const share = Math.ceil(partitions / (nodeIds.length + 1));
+  draft.level(2 * share - orphans.length);
   return draft.owners;
 }
 

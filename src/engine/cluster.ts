@@ -104,6 +104,7 @@ export async function openCluster(options: {
     leave: () => node.leave(),
     close: async () => {
       node.stop();
+      router.close();
       await bus.close();
       await control.close();
     },
