@@ -1,0 +1,99 @@
+// What shoppers feel: the capacity at p99 ≤ 50 ms, and the latency at 50, 70 and 90 % of it, on a
+// schedule that does not wait for answers.
+
+import type { ArmId } from "../arms/arm.ts";
+import { startArm } from "../arms/start-arm.ts";
+import type { Histogram } from "../stats/histogram.ts";
+import { type Figures, measure } from "./measure.ts";
+import { armOptions, ledgerOf, type Session, warmUp } from "./rounds.ts";
+import { Trial } from "./scenario.ts";
+
+export const P99_LIMIT_MS = 50;
+/** A rate is kept when nearly all that was offered was answered in its time. */
+const KEPT_SHARE = 0.98;
+const LOAD_PERCENTS = [50, 70, 90] as const;
+
+export type Gc = { readonly eden: number; readonly full: number; readonly pauseMs: number };
+
+export type LatencyAt = {
+  readonly loadPercent: number;
+  readonly ratePerSecond: number;
+  readonly figures: Figures;
+  readonly gc: Gc | null;
+  readonly curve: readonly [number, number][];
+};
+
+export type LatencyProfile = {
+  readonly arm: ArmId;
+  readonly capacityPerSecond: number | null;
+  readonly at: readonly LatencyAt[];
+  readonly ledger: string;
+};
+
+/** `saturatedPerSecond` is what the closed loop found. */
+export async function profileLatency(
+  session: Session,
+  id: ArmId,
+  saturatedPerSecond: number,
+): Promise<LatencyProfile> {
+  const { plan, fleet } = session;
+  const arm = await startArm(id, armOptions(session, id, id !== "bare"), session.services);
+  try {
+    const trial = new Trial({ arm, fleet, catalogueSize: 0, seed: plan.seed });
+    await warmUp(trial, "hot", plan, plan.warmupMs);
+    const capacity = await capacityOf(trial, session, saturatedPerSecond);
+    const at: LatencyAt[] = [];
+    for (const loadPercent of capacity === null ? [] : LOAD_PERCENTS) {
+      const ratePerSecond = ((capacity ?? 0) * loadPercent) / 100;
+      const printed = arm.output().length;
+      const measured = await measure(trial, openLoad(session, ratePerSecond, plan.latencyMs));
+      at.push({
+        loadPercent,
+        ratePerSecond,
+        figures: measured.figures,
+        gc: id === "bare" ? null : gcOf(arm.output().slice(printed)),
+        curve: curveOf(measured.result.latency),
+      });
+    }
+    return { arm: id, capacityPerSecond: capacity, at, ledger: await ledgerOf(arm, trial) };
+  } finally {
+    await arm.stop();
+  }
+}
+
+async function capacityOf(
+  trial: Trial,
+  session: Session,
+  saturatedPerSecond: number,
+): Promise<number | null> {
+  const { capacityShares, capacityMs } = session.plan;
+  for (const share of capacityShares) {
+    const rate = share * saturatedPerSecond;
+    const { figures } = await measure(trial, openLoad(session, rate, capacityMs));
+    const kept = figures.acceptedPerSecond >= KEPT_SHARE * rate;
+    if (kept && figures.p99Ms <= P99_LIMIT_MS) return rate;
+  }
+  return null;
+}
+
+export function openLoad(session: Session, ratePerSecond: number, durationMs: number) {
+  const { seed, connections } = session.plan;
+  const schedule = { ratePerSecond, durationMs, arrivals: "poisson", seed, rampMs: 0 } as const;
+  return { scenario: "hot", connections, pace: { kind: "open", schedule } } as const;
+}
+
+function curveOf(latency: Histogram): [number, number][] {
+  const quantiles = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999];
+  return quantiles.map((quantile) => [quantile, latency.quantileUs(quantile) / 1_000]);
+}
+
+/** From the log that JSC prints (BUN_JSC_logGC): collections, and how long they paused the program. */
+function gcOf(log: string): Gc {
+  let pauseMs = 0;
+  for (const match of log.matchAll(/ p=([\d.]+)ms/g)) pauseMs += Number(match[1]);
+  return {
+    eden: log.match(/START M .*EdenCollection/g)?.length ?? 0,
+    full: log.match(/START M .*FullCollection/g)?.length ?? 0,
+    pauseMs,
+  };
+}

@@ -1,0 +1,105 @@
+// What a run does, and how long each part takes.
+
+import type { ArmId } from "../arms/arm.ts";
+import { ARM_IDS } from "../arms/arm.ts";
+import type { Scenario } from "./scenario.ts";
+
+export type Plan = {
+  readonly mode: "quick" | "full" | "soak";
+  readonly arms: readonly ArmId[];
+  readonly scenarios: readonly Scenario[];
+  readonly rounds: number;
+  readonly seed: number;
+  readonly warmupMs: number;
+  /** Before each scenario after the first. */
+  readonly settleMs: number;
+  readonly measureMs: number;
+  readonly connections: number;
+  readonly catalogueSize: number;
+  readonly workers: number;
+  /** Tries of the capacity search, as shares of the saturated rate, and how long each takes. */
+  readonly capacityShares: readonly number[];
+  readonly capacityMs: number;
+  readonly latencyMs: number;
+  /** Arms whose latency is profiled. */
+  readonly profiled: readonly ArmId[];
+  readonly flash: { readonly units: number; readonly demand: number };
+  readonly poolSizes: readonly number[];
+  readonly soakMs: number;
+  readonly isGrowthMeasured: boolean;
+};
+
+const QUICK_ARMS: readonly ArmId[] = [
+  "bare",
+  "redis-lua-fsync",
+  "doorbuster",
+  "doorbuster-embedded",
+];
+
+export function quickPlan(seed: number): Plan {
+  return {
+    mode: "quick",
+    arms: QUICK_ARMS,
+    scenarios: ["hot", "sold-out"],
+    rounds: 3,
+    seed,
+    warmupMs: 1_000,
+    settleMs: 200,
+    measureMs: 1_200,
+    connections: 256,
+    catalogueSize: 0,
+    workers: 1,
+    capacityShares: [0.9, 0.75, 0.6],
+    capacityMs: 1_000,
+    latencyMs: 1_500,
+    profiled: ["doorbuster"],
+    flash: { units: 500, demand: 50_000 },
+    poolSizes: [16],
+    soakMs: 0,
+    isGrowthMeasured: false,
+  };
+}
+
+export function fullPlan(seed: number): Plan {
+  return {
+    mode: "full",
+    arms: ARM_IDS,
+    scenarios: ["hot", "sold-out", "catalogue", "flash", "funnel"],
+    rounds: 5,
+    seed,
+    warmupMs: 1_500,
+    settleMs: 300,
+    measureMs: 2_000,
+    connections: 256,
+    catalogueSize: 10_000,
+    workers: 1,
+    capacityShares: [0.95, 0.9, 0.8, 0.7, 0.6, 0.45, 0.3],
+    capacityMs: 1_500,
+    latencyMs: 3_000,
+    profiled: ARM_IDS,
+    flash: { units: 10_000, demand: 1_000_000 },
+    poolSizes: [4, 8, 16, 32],
+    soakMs: 0,
+    isGrowthMeasured: true,
+  };
+}
+
+const HOLDS_ONLY: readonly Scenario[] = ["hot", "sold-out", "catalogue", "flash"];
+const IS_DOORBUSTER = /^doorbuster/;
+
+/** Which of the plan's scenarios mean something for an arm, in the order that they run. */
+export function scenariosOf(arm: ArmId, plan: Plan, round: number): readonly Scenario[] {
+  return plan.scenarios.filter((scenario) => {
+    // A constant answer is the same for every scenario: its hot row is the reference for all.
+    if (arm === "bare" || arm === "elysia") return scenario === "hot";
+    // A million requests take half a minute: once is enough.
+    if (scenario === "flash") return round === 0 && FLASH_ARMS.has(arm);
+    if (scenario === "funnel") return FUNNEL_ARMS.has(arm);
+    // A row a unit for ten thousand SKUs is millions of rows.
+    if (scenario === "catalogue") return arm !== "pg-skip-locked" && arm !== "doorbuster-2-affine";
+    return HOLDS_ONLY.includes(scenario) || IS_DOORBUSTER.test(arm);
+  });
+}
+
+const FLASH_ARMS = new Set<ArmId>(["redis-lua-fsync", "doorbuster", "doorbuster-embedded"]);
+const FUNNEL_ARMS = new Set<ArmId>(["doorbuster", "doorbuster-embedded"]);

@@ -1,0 +1,167 @@
+// A whole run: servers, self-tests, rounds, latency, verdicts. Whatever happens, everything that was
+// started ends.
+
+import { startPostgres } from "../../test/support/servers.ts";
+import type { ArmId } from "../arms/arm.ts";
+import { Fleet } from "../generator/fleet.ts";
+import { growthFigures, runGrowth } from "../growth/growth.ts";
+import { commitNow, MachineWatch, versionsNow } from "../report/machine.ts";
+import { type ArmRow, type BenchResult, SCHEMA_VERSION } from "../report/schema.ts";
+import { summarise } from "../report/summarise.ts";
+import { medianOf } from "../stats/summary.ts";
+import { judge } from "../thresholds.ts";
+import { type LatencyProfile, profileLatency } from "./latency.ts";
+import type { Plan } from "./plan.ts";
+import { bestPoolSizes } from "./pool-sweep.ts";
+import { type Rounds, runRounds, type Session } from "./rounds.ts";
+import { runSelfTests, type SelfTests } from "./self-tests.ts";
+import { crossCheck } from "./wrk.ts";
+
+/** Postgres as one would set it for this: everything is durable, nothing waits needlessly. */
+export const POSTGRES_SETTINGS = {
+  shared_buffers: "256MB",
+  max_wal_size: "4GB",
+  checkpoint_timeout: "30min",
+  wal_compression: "on",
+  synchronous_commit: "on",
+  fsync: "on",
+};
+
+const SHOPPERS_MAX = 4_000_000;
+const HEADROOM_MIN = 2;
+const GENERATOR_BUSY = 0.9;
+
+export async function runBench(
+  plan: Plan,
+  command: string,
+  say: (line: string) => void,
+): Promise<BenchResult> {
+  const startedAt = new Date();
+  const watch = new MachineWatch();
+  const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+  const postgres = await startPostgres({ config: POSTGRES_SETTINGS });
+  const fleet = await Fleet.start({ size: plan.workers, secret, shoppers: SHOPPERS_MAX });
+  try {
+    const services = { postgres };
+    say("self-tests: a stall, headroom, an arm that oversells");
+    const selfTests = await runSelfTests({
+      fleet,
+      services,
+      secret,
+      isQuick: plan.mode === "quick",
+    });
+    const bare: Session = { plan, fleet, services, secret, poolSizes: new Map(), say };
+    const session = { ...bare, poolSizes: await bestPoolSizes(bare) };
+    const rounds = await runRounds(session);
+    const profiles = await profilesOf(session, rounds);
+    const wrk = await crossCheck(session, rounds);
+    const rows = summarise(rounds.samples, profiles);
+    const growth = plan.isGrowthMeasured ? await runGrowth(say, { isShort: true, rows }) : null;
+    const verdicts = judge({ rows, growth: growth === null ? null : growthFigures(growth) });
+    const machine = watch.read();
+    const tests = { ...selfTests, ...headroomOf(selfTests, rows) };
+    const isVoid = rows.some(({ ledger }) => ledger !== "ok");
+    const fails = verdicts.some(({ verdict }) => verdict === "fail");
+    return {
+      schema: SCHEMA_VERSION,
+      startedAt: startedAt.toISOString(),
+      tookS: (Date.now() - startedAt.getTime()) / 1_000,
+      command,
+      mode: plan.mode,
+      seed: plan.seed,
+      commit: commitNow(),
+      machine,
+      versions: versionsNow(),
+      settings: settingsOf(session),
+      selfTests: tests,
+      wrk: [...wrk],
+      arms: [...rows],
+      skipped: [...rounds.skipped].map(([id, reason]) => ({ id, reason })),
+      growth,
+      verdicts: [...verdicts],
+      warnings: warningsOf(rows, machine),
+      passed: !isVoid && !fails && tests.problems.length === 0,
+    };
+  } finally {
+    await fleet.stop();
+    await postgres.stop();
+  }
+}
+
+async function profilesOf(session: Session, rounds: Rounds): Promise<readonly LatencyProfile[]> {
+  const profiles: LatencyProfile[] = [];
+  const { arms, profiled } = session.plan;
+  for (const id of arms.filter((arm) => profiled.includes(arm))) {
+    const rates = rounds.samples
+      .filter(({ arm, scenario }) => arm === id && scenario === "hot")
+      .map(({ figures }) => figures.acceptedPerSecond);
+    if (rates.length === 0) continue;
+    const profile = await profileLatency(session, id, medianOf(rates));
+    profiles.push(profile);
+    const line = profile.at.map(
+      ({ loadPercent, figures }) => `${loadPercent} %: p99 ${figures.p99Ms.toFixed(1)} ms`,
+    );
+    const capacity = Math.round(profile.capacityPerSecond ?? 0);
+    session.say(`latency ${id.padEnd(20)} capacity ${capacity}/s ${line.join(", ")}`);
+  }
+  return profiles;
+}
+
+function headroomOf(
+  selfTests: SelfTests,
+  rows: readonly ArmRow[],
+): Pick<BenchResult["selfTests"], "headroom" | "problems"> {
+  const deciding = rows.filter(({ id }) => id !== "bare" && id !== "elysia");
+  const fastest = Math.max(0, ...deciding.map(({ answersPerSecond }) => answersPerSecond.max));
+  if (fastest === 0) return { headroom: null, problems: [...selfTests.problems] };
+  const headroom = selfTests.headroomPerSecond / fastest;
+  const problems = [...selfTests.problems];
+  if (headroom < HEADROOM_MIN) {
+    problems.push(`the generator has ${headroom.toFixed(2)} × headroom, ${HEADROOM_MIN} is needed`);
+  }
+  return { headroom, problems };
+}
+
+const SPREAD_MAX = 0.15;
+const STEAL_MAX = 2;
+
+function warningsOf(rows: readonly ArmRow[], machine: BenchResult["machine"]): string[] {
+  const warnings: string[] = [];
+  if (machine.stealPercent > STEAL_MAX) {
+    warnings.push(`noisy: the hypervisor took ${machine.stealPercent.toFixed(1)} % of the CPU`);
+  }
+  if (machine.loadBefore > machine.cores / 2) {
+    warnings.push(`noisy: load average was ${machine.loadBefore.toFixed(1)} before the start`);
+  }
+  for (const { id, scenario, answersPerSecond, generatorUtilisation } of rows) {
+    const { median, min, max } = answersPerSecond;
+    if (median > 0 && (max - min) / 2 / median > SPREAD_MAX) {
+      warnings.push(
+        `noisy: ${id} ${scenario} spreads from ${Math.round(min)} to ${Math.round(max)}`,
+      );
+    }
+    if (generatorUtilisation > GENERATOR_BUSY) {
+      const percent = Math.round(100 * generatorUtilisation);
+      warnings.push(`generator-bound: ${percent} % of a core for ${id} ${scenario}`);
+    }
+  }
+  return warnings;
+}
+
+function settingsOf({ plan, poolSizes }: Session): Record<string, string> {
+  const pools = [...poolSizes].map(([id, size]: [ArmId, number]) => [
+    `pool of ${id}`,
+    String(size),
+  ]);
+  return {
+    "redis (doorbuster, redis-lua-fsync)": "appendonly yes, appendfsync always",
+    "redis (redis-lua, redis-decr-pg)": "appendonly yes, appendfsync everysec",
+    postgres: Object.entries(POSTGRES_SETTINGS)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", "),
+    connections: String(plan.connections),
+    "generator processes": String(plan.workers),
+    rounds: String(plan.rounds),
+    ...Object.fromEntries(pools),
+  };
+}
