@@ -14,6 +14,9 @@ const DRIFT_PER_MS = 1e-4;
 /** Numbers are kept for at least this long; by then an age has made the message worthless. */
 const REMEMBERED_MS = 5_000;
 
+/** After a silence of this, clocks may have drifted by more than a delay worth noticing. */
+const SILENCE_MS = 10_000;
+
 /** Incarnations that are known at once: nodes come and go, garbage must not fill memory. */
 const PEERS_MAX = 256;
 
@@ -53,13 +56,17 @@ export class MessageAges {
       peer.turnedMs = nowMs;
     }
     peer.seen.add(stamp.number);
+    if (nowMs - peer.heardMs > SILENCE_MS) peer.firstMs = nowMs;
     const drifted = peer.leastMs + (nowMs - peer.heardMs) * DRIFT_PER_MS;
     peer.heardMs = nowMs;
     peer.leastMs = Math.min(drifted, differenceMs);
     return differenceMs - peer.leastMs;
   }
 
-  /** For how long the incarnation has been heard: a first message alone says nothing of its age. */
+  /**
+   * For how long the incarnation has been heard without a silence: a first message alone says
+   * nothing of its age.
+   */
   knownForMs(incarnation: string): number {
     const peer = this.#peers.get(incarnation);
     return peer === undefined ? 0 : peer.heardMs - peer.firstMs;

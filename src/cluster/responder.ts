@@ -7,6 +7,7 @@
 
 import { PARKED_ASKS_MAX } from "../core/limits.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
+import type { SkuRef } from "../core/ports/stock.ts";
 import type { LocalAnswers } from "./local-answers.ts";
 import { isFull, type Lines, Outbox, type Sender } from "./outbox.ts";
 import type { Owners } from "./owners.ts";
@@ -22,6 +23,8 @@ export type ResponderOptions = {
   readonly local: LocalAnswers;
   readonly owners: Owners;
   readonly runtime: Runtime;
+  /** Hears which SKUs other nodes are told to be sold out. */
+  readonly edge?: { soldOut(sku: SkuRef): void };
 };
 
 type Ask = Extract<Question, { kind: "ask" }>;
@@ -71,7 +74,7 @@ export class Responder {
       this.#waiting.push({ peer, id, ask: question, deadlineMs });
     } else {
       const { sku, command } = question;
-      local.ask(sku, command, leftMs, (answer) => this.#replies.add(peer, { id, answer }));
+      local.ask(sku, command, leftMs, (answer) => this.#reply(peer, { id, answer }, sku));
     }
   }
 
@@ -96,9 +99,17 @@ export class Responder {
       }
       const { sku, command } = one.ask;
       local.ask(sku, command, leftMs, (answer) => {
-        this.#replies.add(one.peer, { id: one.id, answer });
+        this.#reply(one.peer, { id: one.id, answer }, sku);
       });
     }
+  }
+
+  #reply(peer: string, reply: Reply, sku: SkuRef): void {
+    const { answer } = reply;
+    if (answer.kind === "outcome" && answer.outcome.kind === "sold_out") {
+      this.#options.edge?.soldOut(sku);
+    }
+    this.#replies.add(peer, reply);
   }
 
   #flush(peer: string, items: readonly Reply[]): void {

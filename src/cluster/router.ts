@@ -25,10 +25,12 @@ import { type Answer, decodeAnswer, namedCounts } from "./wire-answer.ts";
 import { decodeMessage, Garbled, integer, isRouterMessage, type Message } from "./wire-message.ts";
 import type { Question } from "./wire-request.ts";
 
-/** What an edge may refuse without asking the owner. */
-export interface EdgeRefusals {
-  /** True within I8, or null: ask. */
+/** What edges know of each other's stock (levels.ts). */
+export interface Edge {
+  /** What may be refused without asking the owner, true within I8; or null: ask. */
   refusalOf(sku: SkuRef): HoldRefusal | null;
+  /** Another node was told so by a partition that is here. */
+  soldOut(sku: SkuRef): void;
 }
 
 export type RouterOptions = {
@@ -41,7 +43,7 @@ export type RouterOptions = {
   readonly owners: Owners;
   readonly runtime: Runtime;
   readonly log: Logger;
-  readonly edge?: EdgeRefusals;
+  readonly edge?: Edge;
 };
 
 export class Router implements Stock {
@@ -59,7 +61,8 @@ export class Router implements Stock {
     const sender = new Sender({ bus, runtime, nodeId: self, incarnation });
     const shared = { sender, local: this.#local, owners, runtime };
     this.#remote = new RemoteAsks({ ...shared, self, bus });
-    this.#responder = new Responder(shared);
+    const { edge } = options;
+    this.#responder = new Responder(edge === undefined ? shared : { ...shared, edge });
     this.#ages = new MessageAges(runtime.clock);
     this.#ignored = new IgnoredMessages(runtime.clock, log);
     bus.onMessage((payload) => {

@@ -3,11 +3,12 @@
 
 import { LEVEL_PAGES_MAX, LEVELS_FRESH_MS } from "../core/limits.ts";
 import type { SkuCounts } from "../core/ports/stock.ts";
+import { levelOf } from "../core/sale/level.ts";
 import type { DirectorySale, DirectorySku } from "./directory.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 import { type PageOf, pageOf } from "./page.ts";
 import type { ShopPorts } from "./ports.ts";
-import type { Level, SkuLevel } from "./shop.ts";
+import type { SkuLevel } from "./shop.ts";
 
 type Counted = Promise<readonly (SkuCounts | null)[]>;
 
@@ -62,12 +63,6 @@ export class Levels {
       throw fault;
     }
   }
-}
-
-/** `low` is at most a tenth of what was released, and always the last unit. */
-export function levelOf({ released, available, held }: SkuCounts): Level {
-  if (available <= 0) return held > 0 ? "all_held" : "sold_out";
-  return available <= Math.max(1, Math.floor(released / 10)) ? "low" : "available";
 }
 
 function levelRow(sale: DirectorySale, sku: DirectorySku, counts: SkuCounts | null): SkuLevel {

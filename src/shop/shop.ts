@@ -7,11 +7,10 @@ import type { Money } from "../core/money.ts";
 import type { Order, OrderStatus } from "../core/order/order.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import type { CartHold, ExplainedEvent, SkuCounts } from "../core/ports/stock.ts";
+import type { Level } from "../core/sale/level.ts";
 import type { Sale, SaleState } from "../core/sale/sale.ts";
 import type { DirectorySale, SaleDirectory } from "./directory.ts";
 import type { FieldError, SaleFile } from "./sale-file.ts";
-
-export type Level = "available" | "low" | "all_held" | "sold_out";
 
 export type SignUpResult = { kind: "created"; accountId: string } | { kind: "email_taken" };
 export type SignInResult =

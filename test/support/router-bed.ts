@@ -2,9 +2,10 @@
 // the in-process bus, one runtime moved by hand. Who owns what is a table that the test changes.
 
 import { StockNode } from "../../src/actors/stock-node.ts";
+import { Levels } from "../../src/cluster/levels.ts";
 import { LocalBus, LocalNetwork } from "../../src/cluster/local-bus.ts";
 import type { Owners } from "../../src/cluster/owners.ts";
-import { type EdgeRefusals, Router } from "../../src/cluster/router.ts";
+import { Router } from "../../src/cluster/router.ts";
 import type { SkuRef } from "../../src/core/ports/stock.ts";
 import type { Configure } from "../../src/core/stock/command.ts";
 import { GENERATION, HandLedger, hear, type Heard, rulesOf, START_MS } from "./actors.ts";
@@ -48,6 +49,7 @@ export type BedNode = {
   readonly bus: LocalBus;
   readonly owners: TableOwners;
   readonly router: Router;
+  readonly levels: Levels;
 };
 
 export type RouterBed = {
@@ -68,9 +70,9 @@ export type RouterBed = {
 
 /** Partition p belongs to node `n<p mod count>`; `sale/p<p>` lives in it. */
 export async function routerBed(
-  options: { count?: number; partitions?: number; edge?: EdgeRefusals } = {},
+  options: { count?: number; partitions?: number; opensAtMs?: (sku: SkuRef) => number | null } = {},
 ): Promise<RouterBed> {
-  const { count = 3, partitions = 3, edge } = options;
+  const { count = 3, partitions = 3, opensAtMs = () => null } = options;
   const runtime = new HandRuntime(START_MS);
   const journal = new ModelJournal({ clock: runtime.clock });
   const network = new LocalNetwork();
@@ -100,21 +102,23 @@ export async function routerBed(
         owner: `${id}/${incarnation}`,
         generation: GENERATION,
         partitionCount: partitions,
+        hasEdges: true,
       });
       const bus = network.connect({ nodeId: id, clusterId: CLUSTER_ID, runtime, log });
       const table = new TableOwners(owners);
+      const ids = { self: id, incarnation };
+      const levels = new Levels({ ...ids, local: stock, runtime, log, bus, opensAtMs });
       const router = new Router({
-        self: id,
-        incarnation,
+        ...ids,
         partitionCount: partitions,
         bus,
         local: stock,
         owners: table,
         runtime,
         log,
-        ...(edge === undefined ? {} : { edge }),
+        edge: levels,
       });
-      const node: BedNode = { id, stock, bus, owners: table, router };
+      const node: BedNode = { id, stock, bus, owners: table, router, levels };
       nodes.push(node);
       return node;
     },
