@@ -8,15 +8,23 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-import { CORE_MUTANTS, type Mutant } from "../test/mutants/core.ts";
+import { ACTOR_MUTANTS, PROJECTION_MUTANTS } from "../test/mutants/actors.ts";
+import { CORE_MUTANTS } from "../test/mutants/core.ts";
+import type { Mutant } from "../test/mutants/mutant.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const PART = process.argv[2] ?? "";
 
 type Suite = { readonly mutants: readonly Mutant[]; readonly command: readonly string[] };
 
+/** A broken build may never settle: that is noticed too, and need not take long. */
+const FAST = ["--bail", "--timeout", "10000"];
+const RUN_MS_MAX = 60_000;
+
 const SUITES: readonly Suite[] = [
   { mutants: CORE_MUTANTS, command: ["test", "src/core/stock/book.property.test.ts"] },
+  { mutants: ACTOR_MUTANTS, command: ["test", ...FAST, "src/actors"] },
+  { mutants: PROJECTION_MUTANTS, command: ["test", ...FAST, "src/projections"] },
 ];
 
 /** Runs one suite over a copy with one change. True when the tests noticed. */
@@ -42,6 +50,7 @@ async function isCaught(mutant: Mutant, command: readonly string[]): Promise<boo
       cwd: copy,
       stdout: "ignore",
       stderr: "ignore",
+      timeout: RUN_MS_MAX,
     });
     return (await run.exited) !== 0;
   } finally {

@@ -78,6 +78,34 @@ describe("P4: an unknown outcome is never guessed", () => {
     expect(await bed.told(holdOf("s2", 4))).toEqual({ kind: "too_few", available: 2 });
   });
 
+  test("the seq before, but somebody else claimed: memory is dropped all the same", async () => {
+    const bed = await nodeBed();
+    const { heard, call } = await inFlight(bed);
+    await bed.model.claim({ partition: 0, view: 1, owner: "node-1/a" });
+    bed.hand.hold();
+    call.fail(UNKNOWN);
+    await bed.runtime.settle();
+    expect(heard.error?.message).toStartWith("unknown: ");
+    expect(bed.hand.count("commit")).toBe(2);
+    expect(await bed.told(holdOf("s1"))).toMatchObject({ kind: "held", isNew: true });
+  });
+
+  test("a claim that shows another batch is never taken for the seq before", async () => {
+    const bed = await nodeBed();
+    const { heard, call } = await inFlight(bed);
+    bed.hand.hold("claim");
+    call.fail(UNKNOWN);
+    await bed.runtime.settle();
+    bed.hand.hold();
+    const nowMs = bed.runtime.clock.wallMs();
+    const { generation, batchId } = bed.model.dump()[0]!;
+    const answer = { kind: "claimed", claim: 2, seq: 1, generation, nowMs };
+    bed.hand.take().answer({ ...answer, batchId: `${batchId} of another` });
+    await bed.runtime.settle();
+    expect(heard.error?.message).toStartWith("unknown: ");
+    expect(bed.hand.count("commit")).toBe(2);
+  });
+
   test("a gap that the journal reports is looked into, not believed", async () => {
     const bed = await nodeBed();
     const { heard, call } = await inFlight(bed);
@@ -240,6 +268,7 @@ describe("P5: fenced", () => {
     await bed.runtime.settle();
     expect(bed.hand.held.length).toBe(8);
     await bed.node.disown(8);
+    bed.hand.hold();
     for (const call of bed.hand.held.splice(0)) await call.release();
     await bed.runtime.settle();
     expect(bed.model.dump()[8]!.claim).toBe(0);
@@ -302,6 +331,22 @@ describe("halted, and says so", () => {
     });
     await bed.runtime.settle();
     await halts(bed, "generation-2");
+  });
+
+  test("when the journal went back behind what this node has committed", async () => {
+    const bed = await nodeBed();
+    const { heard, call } = await inFlight(bed);
+    bed.hand.hold("claim");
+    // Fenced by an older claim of our own: that cannot be another engine.
+    call.answer({ kind: "fenced", view: 1, claim: 0, owner: "node-1/a" });
+    await bed.runtime.settle();
+    expect(bed.lost).toEqual([]);
+    const { generation } = bed.model.dump()[0]!;
+    const answer = { kind: "claimed", claim: 1, seq: 0, batchId: "", generation, nowMs: START_MS };
+    bed.hand.take().answer(answer);
+    await bed.runtime.settle();
+    expect(heard.error?.message).toStartWith("unknown: ");
+    await halts(bed, "the journal is at 0, this node has committed 1");
   });
 
   test("when the ledger is ahead of the journal: the store came back older", async () => {

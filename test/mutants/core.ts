@@ -1,12 +1,7 @@
 // Deliberate breakages of the stock core. Each must make the property test fail; `bun run mutants`
 // runs them all and prints caught/total. `find` must stand exactly once in its file.
 
-export type Mutant = {
-  readonly name: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-};
+import type { Mutant } from "./mutant.ts";
 
 const decide = "src/core/stock/decide.ts";
 const apply = "src/core/stock/apply.ts";
