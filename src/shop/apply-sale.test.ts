@@ -251,6 +251,32 @@ describe("a version whose request was lost", () => {
     expect(await put(file)).toMatchObject({ kind: "applied", isNew: true });
   });
 
+  test("is heard of by its repeat that it overtakes", async () => {
+    const saleId = newSale();
+    const file = fileOf(shop, saleId, [skuOf("shoe")]);
+    const asked = { merchant: MERCHANT, file, dryRun: false };
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const slow = intercepted(shop.ports, async (name, call) => {
+      if (name === "catalogue.publish") {
+        reached.resolve();
+        await released.promise;
+      }
+      return call();
+    });
+    const first = createShop(slow).applySale(asked);
+    await reached.promise;
+    const overtaken = intercepted(shop.ports, async (name, call) => {
+      if (name === "catalogue.pending") {
+        released.resolve();
+        await first;
+      }
+      return call();
+    });
+    expect(await createShop(overtaken).applySale(asked)).toMatchObject({ kind: "unchanged" });
+    expect(await first).toMatchObject({ kind: "applied", isNew: true });
+  });
+
   test("ends alike when any one call fails, then repeated and swept", async () => {
     for (let failing = 0; ; failing++) {
       const saleId = newSale();

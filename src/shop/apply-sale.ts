@@ -28,11 +28,22 @@ import type { ApplyResult } from "./shop.ts";
 
 export type ApplyPorts = VersionPorts & Pick<ShopPorts, "accounts">;
 
+type Asked = {
+  readonly merchant: ApiKeyOwner;
+  readonly file: SaleFile;
+  readonly dryRun: boolean;
+  readonly expectedVersion?: number;
+};
+
 /** A repeat of what is still on its way joins it; a repeat of what is done is `unchanged`. */
-export async function applySale(
-  ports: ApplyPorts,
-  asked: { merchant: ApiKeyOwner; file: SaleFile; dryRun: boolean; expectedVersion?: number },
-): Promise<ApplyResult> {
+export async function applySale(ports: ApplyPorts, asked: Asked): Promise<ApplyResult> {
+  const result = await applyOnce(ports, asked);
+  if (result.kind !== "changed_meanwhile") return result;
+  // What was in its way may have been its own first sending, published a moment ago: look again.
+  return applyOnce(ports, asked);
+}
+
+async function applyOnce(ports: ApplyPorts, asked: Asked): Promise<ApplyResult> {
   const { merchant, file, dryRun, expectedVersion } = asked;
   const { saleId } = file.header;
   const { merchantId } = merchant;
