@@ -96,10 +96,23 @@ async function attempt(
   const ledgerSeq = await host.ledgerSeq(partition);
   if (ledgerSeq > claimed.seq) {
     const reason = `the journal is at ${claimed.seq}, the ledger already has ${ledgerSeq}`;
-    return { kind: "halted", reason };
+    return await haltedIfOurs(host, term, reason);
   }
-  const recovered = await recover(host.journal, term, claimed.seq);
-  return { kind: "recovered", recovered, batchId: claimed.batchId, ...common };
+  try {
+    const recovered = await recover(host.journal, term, claimed.seq);
+    return { kind: "recovered", recovered, batchId: claimed.batchId, ...common };
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
+    return await haltedIfOurs(host, term, cause.message);
+  }
+}
+
+/** What was read after the claim may be a next owner's work: then it is not for us to judge. */
+async function haltedIfOurs(host: PartitionHost, term: Term, reason: string): Promise<Settled> {
+  const checked = await host.journal.check(term);
+  if (checked.kind !== "fenced") return { kind: "halted", reason };
+  if (checked.owner !== host.owner) return fencedOf(checked);
+  throw new Fault("unknown", `a late claim of ours fenced claim ${term.claim}`);
 }
 
 /** Is memory still the truth, with or without the batch in flight? */
