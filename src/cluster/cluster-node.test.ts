@@ -69,7 +69,7 @@ describe("joining", () => {
     a.mayServe = true;
     b.mayServe = false;
     bed.until("a has them back", () => a.local.serving.length === 64, 4_000);
-    expect([...b.local.given.slice(0, 3)].sort((left, right) => left - right)).toEqual(busy);
+    expect(b.local.given.slice(0, 8)).toEqual(expect.arrayContaining(busy));
   });
 
   test("a living node of the same id is found: the second does not join", () => {
