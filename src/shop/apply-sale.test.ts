@@ -258,11 +258,9 @@ describe("a version whose request was lost", () => {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     const slow = intercepted(shop.ports, async (name, call) => {
-      if (name === "catalogue.publish") {
-        reached.resolve();
-        await released.promise;
-      }
-      return call();
+      if (name !== "catalogue.publish") return call();
+      reached.resolve();
+      return released.promise.then(call);
     });
     const first = createShop(slow).applySale(asked);
     await reached.promise;

@@ -132,7 +132,7 @@ async function untilStatus(world: World, orderId: string, status: string): Promi
 
 /** A shuffle that is the same in each run. */
 function order(id: string): number {
-  return Number(Bun.hash.crc32(`shuffle ${id}`));
+  return Bun.hash.crc32(`shuffle ${id}`);
 }
 
 async function tell(

@@ -100,9 +100,9 @@ async function buyUntilSoldOut(shopper: Shopper, index: number): Promise<number>
 /** Looks at the report over and over: never more than the stock, and nothing lost. */
 function watchStock(watched: World) {
   let looks = 0;
-  let isOver = false;
+  const state = { isOver: false };
   const run = async (): Promise<void> => {
-    while (!isOver) {
+    while (!state.isOver) {
       const { skus } = await watched.report(SALE);
       for (const { released, available, held, sold } of skus) {
         expect(released).toBe(STOCK);
@@ -116,7 +116,7 @@ function watchStock(watched: World) {
   const ended = run();
   return {
     stop: async (): Promise<number> => {
-      isOver = true;
+      state.isOver = true;
       await ended;
       return looks;
     },

@@ -31,6 +31,13 @@ export type OrderRow = {
   readonly quantity: number;
 };
 
+/** As a driver gives it: SQLite has no booleans, postgres.js gives a bigint as text. */
+type RawOrderRow = Omit<OrderRow, "total_minor" | "refunded_minor" | "settled"> & {
+  readonly total_minor: number | string;
+  readonly refunded_minor: number | string;
+  readonly settled: boolean | number;
+};
+
 export type Charge = {
   readonly orderId: string;
   readonly amountMinor: number;
@@ -105,7 +112,7 @@ export async function untilQuiet(world: World, sale: string): Promise<void> {
   });
   await until(
     "every order is settled",
-    async () => (await ordersOf(world, sale)).every(({ settled }) => Boolean(settled)),
+    async () => (await ordersOf(world, sale)).every(({ settled }) => settled),
     30_000,
   );
   await until("no unit is being paid for", async () => {
@@ -117,23 +124,28 @@ export async function untilQuiet(world: World, sale: string): Promise<void> {
 }
 
 export async function ordersOf(world: World, sale: string): Promise<OrderRow[]> {
-  if (world.servers === null) {
-    return world.readFile("shop.sqlite", (database) =>
-      database.query<OrderRow, [string]>(`${ORDERS_SQL} where o.sale_id = ?`).all(sale),
-    );
-  }
-  const rows = await Promise.all(
-    world.on.shardUrls.map((url) =>
-      onPostgres(url, (sql) =>
-        sql.unsafe<OrderRow[]>(`${ORDERS_SQL} where o.sale_id = $1`, [sale]),
-      ),
-    ),
-  );
-  return rows.flat().map((row) => ({
+  const rows = await rawOrdersOf(world, sale);
+  return rows.map((row) => ({
     ...row,
     total_minor: Number(row.total_minor),
     refunded_minor: Number(row.refunded_minor),
+    settled: Boolean(row.settled),
   }));
+}
+
+async function rawOrdersOf(world: World, sale: string): Promise<RawOrderRow[]> {
+  if (world.servers === null) {
+    return world.readFile("shop.sqlite", (database) =>
+      database.query<RawOrderRow, [string]>(`${ORDERS_SQL} where o.sale_id = ?`).all(sale),
+    );
+  }
+  const query = `${ORDERS_SQL} where o.sale_id = $1`;
+  const rows = await Promise.all(
+    world.on.shardUrls.map((url) =>
+      onPostgres(url, (sql) => sql.unsafe<RawOrderRow[]>(query, [sale])),
+    ),
+  );
+  return rows.flat();
 }
 
 export async function chargesOf(world: World): Promise<Charge[]> {
@@ -148,7 +160,11 @@ export async function chargesOf(world: World): Promise<Charge[]> {
   return charges;
 }
 
-type LedgerLine = { readonly partition: number; readonly seq: number; readonly bytes: string };
+type LedgerLine = {
+  readonly partition: number;
+  readonly seq: number | string;
+  readonly bytes: string;
+};
 
 const LEDGER_SQL = 'select "partition", seq, bytes from ledger order by "partition", seq';
 
@@ -161,14 +177,15 @@ async function ledgerOf(world: World): Promise<LedgerLine[]> {
   const rows = await Promise.all(
     world.on.shardUrls.map((url) => onPostgres(url, (sql) => sql.unsafe<LedgerLine[]>(LEDGER_SQL))),
   );
-  return rows.flat().map((row) => ({ ...row, seq: Number(row.seq) }));
+  return rows.flat();
 }
 
 /** I3: each partition's rows are 1, 2, 3 …; I1 and I7 hold after every single event. */
 async function replayLedger(world: World): Promise<StockBook> {
   const book = emptyBook();
   const last = new Map<number, number>();
-  for (const { partition, seq, bytes } of await ledgerOf(world)) {
+  for (const { partition, seq: stored, bytes } of await ledgerOf(world)) {
+    const seq = Number(stored);
     if (seq !== (last.get(partition) ?? 0) + 1) throw new Error(`p${partition}: gap before ${seq}`);
     last.set(partition, seq);
     const batch = decodeBatch(bytes);

@@ -66,7 +66,7 @@ export class RawClient {
   }
 
   close(): void {
-    for (const line of [...this.#all]) this.#cut(line);
+    for (const line of this.#all) this.#cut(line);
   }
 
   async #open(): Promise<Line | null> {
