@@ -13,6 +13,10 @@ const SHOPPERS = 20;
 const VISITS = 9;
 /** Patience: with half a second between, longer than any fault. */
 const TRIES_MAX = 40;
+/** By then the nodes have found each other. */
+const OPENS_MS = 800;
+const CROWD = 10;
+const CROWD_MS = 2_000;
 /** Money that comes after the pay window. */
 const LATE_MS_MAX = 10_000;
 
@@ -51,7 +55,8 @@ export class Load {
   readonly #skus: readonly SimSku[];
   readonly #untilMs: number;
   #orderCount = 0;
-  #running = 0;
+  /** Who is not home yet. */
+  readonly people = new Set<string>();
 
   constructor(options: {
     readonly world: World;
@@ -67,35 +72,34 @@ export class Load {
     this.#untilMs = options.untilMs;
   }
 
-  /** True when everybody has gone home. */
-  get isOver(): boolean {
-    return this.#running === 0;
-  }
-
   get skus(): readonly SimSku[] {
     return this.#skus;
   }
 
   start(): void {
-    for (const sku of this.#skus) this.#run(this.#sell(sku));
-    for (let index = 0; index < SHOPPERS; index++) this.#run(this.#shop(`shopper-${index}`));
+    for (const sku of this.#skus) this.#run(`the merchant of ${sku.key}`, this.#sell(sku));
+    this.#run("the crowd", this.#crowd());
+    for (let index = 0; index < SHOPPERS; index++)
+      this.#run(`shopper-${index}`, this.#shop(`shopper-${index}`));
   }
 
-  #run(person: Promise<void>): void {
-    this.#running++;
+  #run(name: string, person: Promise<void>): void {
+    this.people.add(name);
     person.then(
-      () => this.#running--,
+      () => this.people.delete(name),
       (cause: unknown) => this.#world.fail(cause),
     );
   }
 
   async #sell(sku: SimSku): Promise<void> {
     const random = this.#random;
+    await this.#clients.pause(OPENS_MS);
     await this.#configure(sku, {});
     const changes = random.integer(1, 4);
     for (let change = 0; change < changes; change++) {
-      await this.#clients.pause(random.between(2_000, this.#untilMs / changes));
-      if (this.#world.nowMs > this.#untilMs) return;
+      const pauseMs = random.between(2_000, this.#untilMs / changes);
+      if (this.#world.nowMs + pauseMs > this.#untilMs) return;
+      await this.#clients.pause(pauseMs);
       const kind = random.integer(0, 3);
       if (kind === 0) {
         await this.#configure(sku, { phase: "paused" });
@@ -124,11 +128,12 @@ export class Load {
 
   async #shop(shopper: string): Promise<void> {
     const random = this.#random;
-    await this.#clients.pause(random.between(0, 3_000));
+    await this.#clients.pause(OPENS_MS + random.between(0, 3_000));
     for (let visit = 0; visit < VISITS && this.#world.nowMs < this.#untilMs; visit++) {
       // Everybody wants the first few.
       const sku = this.#skus[Math.floor(random.unit() ** 2 * this.#skus.length)]!;
       await this.#visit(shopper, sku);
+      if (this.#world.nowMs >= this.#untilMs) return;
       await this.#clients.pause(random.between(0, (1.4 * this.#untilMs) / VISITS));
     }
   }
@@ -167,8 +172,42 @@ export class Load {
     if (next < 0.3) await this.#ask(sku, { kind: "unpin", ...order });
     const outcome = await confirmed;
     if (outcome?.kind !== "sold" || random.chance(0.7)) return;
-    await this.#clients.pause(random.between(0, 3_000));
+    await this.#clients.pause(OPENS_MS + random.between(0, 3_000));
     await this.#ask(sku, { kind: "return", ...order, quantity });
+  }
+
+  /** Twice everybody wants the same few units at once: they are sold, and one comes back. */
+  async #crowd(): Promise<void> {
+    const random = this.#random;
+    for (let times = 0; times < 2; times++) {
+      await this.#clients.pause(random.between(4_000, this.#untilMs / 2 - CROWD_MS));
+      const sku = this.#skus[this.#skus.length - 1]!;
+      await this.#configure(sku, { released: sku.rules.released + random.integer(0, 2) });
+      const untilMs = this.#world.nowMs + CROWD_MS;
+      await Promise.all(
+        Array.from({ length: CROWD }, (_, index) =>
+          this.#jostle(`c${times}-${index}`, sku, untilMs),
+        ),
+      );
+    }
+  }
+
+  async #jostle(shopper: string, sku: SimSku, untilMs: number): Promise<void> {
+    const random = this.#random;
+    while (this.#world.nowMs < untilMs) {
+      const outcome = await this.#clients.ask(sku, { kind: "hold", shopper, quantity: 1 }, 1);
+      if (outcome?.kind === "held") {
+        const order = { shopper, orderId: `order-${++this.#orderCount}` };
+        const { quantity, priceMinor } = outcome.hold;
+        await this.#ask(sku, { kind: "pin", ...order, quantity, priceMinor });
+        const confirmed = await this.#ask(sku, { kind: "confirm", ...order, quantity });
+        await this.#clients.pause(random.between(0, CROWD_MS));
+        if (confirmed?.kind !== "sold" || random.chance(0.3)) return;
+        await this.#ask(sku, { kind: "return", ...order, quantity });
+        return;
+      }
+      await this.#clients.pause(random.between(50, 300));
+    }
   }
 
   /** Some click twice. */

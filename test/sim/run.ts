@@ -72,6 +72,8 @@ class Run {
     this.#store = new SimStore({ world, random: new Random(seed, 2), observer: this.#chain });
     this.#network = new SimNetwork(world, new Random(seed, 3));
     const members = new SimMemberTable();
+    const skus = skusOf(new Random(seed, 7), PARTITIONS, SKUS);
+    const opening = new Map(skus.map(({ key, rules }) => [key, rules.startsAtMs]));
     const around: Surroundings = {
       world,
       random: new Random(seed, 4),
@@ -79,6 +81,7 @@ class Run {
       store: this.#store,
       members,
       partitionCount: PARTITIONS,
+      opensAtMs: ({ key }) => opening.get(key) ?? null,
       ledger: new Map(),
     };
     const ids = Array.from({ length: nodeCount }, (_, index) => `n${index}`);
@@ -94,7 +97,7 @@ class Run {
       world,
       random: new Random(seed, 6),
       clients: this.#clients,
-      skus: skusOf(new Random(seed, 7), PARTITIONS, SKUS),
+      skus,
       untilMs: BUSY_UNTIL_MS,
     });
     this.#injector = new Injector({
@@ -157,7 +160,8 @@ class Run {
 
   #atQuiet(): void {
     const { world } = this;
-    expectThat(this.#load.isOver, "I9", () => "a shopper still waits for a definite answer");
+    const { people } = this.#load;
+    expectThat(people.size === 0, "I9", () => `${[...people].join(", ")} still wait for an answer`);
     askForCarts({ world, entrances: this.#cluster.entrances(), mustBeComplete: false });
   }
 

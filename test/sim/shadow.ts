@@ -154,6 +154,8 @@ export class Shadow {
   ): void {
     const { nowMs } = at;
     switch (event.kind) {
+      case "archived":
+        return;
       case "configured":
         return this.#configure(sku, event, nowMs);
       case "held": {
@@ -188,6 +190,8 @@ export class Shadow {
         sku.holdOf(event.shopper).add(nowMs, { ...hold, orderId, deadlineMs, wasPinned: true });
         return;
       }
+      case "archived":
+        return expectThat(sku.facts.last.held === 0, "I5", () => `${sku.key}: archived with holds`);
       default:
         return this.#ofOrder(sku, event, nowMs);
     }

@@ -2,6 +2,7 @@
 // asked to leave; and rogues, who ask nobody.
 
 import { ClusterNode } from "../../src/cluster/cluster-node.ts";
+import { Levels } from "../../src/cluster/levels.ts";
 import { Router } from "../../src/cluster/router.ts";
 import { Fault } from "../../src/core/errors.ts";
 import { FORMAT, FORMAT_OLDEST_READ } from "../../src/core/formats.ts";
@@ -86,15 +87,14 @@ export class SimCluster implements Victims {
       fencedView: () => journal.highestView(partitionCount),
       onFatal: (fault) => this.#exit(node, fault),
     });
+    const { opensAtMs } = this.#around;
+    const alike = { self: id, incarnation: process.name, bus, local: stock, runtime, log };
+    const levels = new Levels({ ...alike, opensAtMs });
     const router = new Router({
-      self: id,
-      incarnation: process.name,
+      ...alike,
       partitionCount,
-      bus,
-      local: stock,
       owners: cluster.owners,
-      runtime,
-      log,
+      edge: levels,
     });
     const member: Member = { node, bus, cluster, router, isLeaving: false };
     this.#members.set(id, member);

@@ -4,16 +4,20 @@ import { StockNode } from "../../src/actors/stock-node.ts";
 import type { LedgerFeed } from "../../src/core/ports/ledger-feed.ts";
 import type { Logger } from "../../src/core/ports/logger.ts";
 import type { Runtime } from "../../src/core/ports/runtime.ts";
+import type { SkuRef } from "../../src/core/ports/stock.ts";
 import type { Random } from "./random.ts";
 import { Violation } from "./shadow.ts";
 import type { SimNetwork } from "./sim-bus.ts";
 import type { SimMemberTable } from "./sim-members.ts";
-import { simRuntime } from "./sim-runtime.ts";
+import { osClockMs, simRuntime } from "./sim-runtime.ts";
 import { GENERATION, type JournalLink, type SimStore } from "./sim-store.ts";
 import { Process, type World } from "./world.ts";
 
 /** A clock watch as the engine has one (engine/clock-skew.ts). */
 const LOOK_EVERY_MS = 5_000;
+
+/** A question to Postgres. */
+const LEDGER_MS = 3;
 
 /** What says that something of ours broke. */
 const BROKEN = /crash|halted|could not be handled/;
@@ -25,6 +29,8 @@ export type Surroundings = {
   readonly store: SimStore;
   readonly members: SimMemberTable;
   readonly partitionCount: number;
+  /** When a SKU's sale opens, as every node's catalogue knows it. */
+  readonly opensAtMs: (sku: SkuRef) => number | null;
   /** Highest seq of each partition that the ledger has. */
   readonly ledger: Map<number, number>;
 };
@@ -36,9 +42,11 @@ export class SimNode {
   readonly journal: JournalLink;
   readonly log: Logger;
   readonly stock: StockNode;
+  readonly #world: World;
 
   constructor(around: Surroundings, id: string, life: string) {
     const { world, random, store, partitionCount, ledger } = around;
+    this.#world = world;
     this.id = id;
     this.process = new Process(`${id}/${life}`);
     this.runtime = simRuntime(world, this.process, random);
@@ -48,7 +56,7 @@ export class SimNode {
       journal: this.journal,
       runtime: this.runtime,
       log: this.log,
-      ledger: ledgerFeed(ledger),
+      ledger: ledgerFeed(this.runtime, ledger),
       owner: this.process.name,
       generation: GENERATION,
       partitionCount,
@@ -59,7 +67,7 @@ export class SimNode {
   #watchClock(): void {
     this.journal.timeMs().then(
       (storeMs) => {
-        this.stock.clockSkewMs = this.runtime.clock.wallMs() - storeMs;
+        this.stock.clockSkewMs = osClockMs(this.#world, this.process) - storeMs;
       },
       () => {},
     );
@@ -84,7 +92,7 @@ function loggerOf(world: World, process: Process): Logger {
 }
 
 /** The ledger has each batch as soon as it is committed: so the journal is cut as early as can be. */
-function ledgerFeed(ledger: Map<number, number>): LedgerFeed {
+function ledgerFeed(runtime: Runtime, ledger: Map<number, number>): LedgerFeed {
   const known = (partition: number): number => ledger.get(partition) ?? 0;
   return {
     committed: ({ partition, seq }) => {
@@ -93,7 +101,10 @@ function ledgerFeed(ledger: Map<number, number>): LedgerFeed {
     serving: () => {},
     dropped: () => {},
     isFull: () => false,
-    highest: async (partition) => known(partition),
+    highest: async (partition) => {
+      await runtime.pause(LEDGER_MS);
+      return known(partition);
+    },
     known,
   };
 }

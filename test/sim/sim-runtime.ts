@@ -6,12 +6,20 @@ import { EPOCH_MS, type Process, type World } from "./world.ts";
 /** From a ready socket to the turn after it. */
 const SOON_MS = 0.02;
 
-/** Time and turns of one process: a boot time of its own, a wall clock that faults may move. */
+/** What the OS of the process would say, as faults have it. */
+export function osClockMs(world: World, process: Process): number {
+  return Math.floor(EPOCH_MS + world.nowMs + process.wallOffsetMs);
+}
+
+/**
+ * Time and turns of one process: a boot time of its own, and a steady clock (engine/runtime.ts) that
+ * began with the store's time.
+ */
 export function simRuntime(world: World, process: Process, random: Random): Runtime {
   const bootedMs = world.nowMs - random.between(1_000, 100_000);
   const clock: Clock = {
     monotonicMs: () => world.nowMs - bootedMs,
-    wallMs: () => Math.floor(EPOCH_MS + world.nowMs + process.wallOffsetMs),
+    wallMs: () => Math.floor(EPOCH_MS + world.nowMs),
   };
   return {
     clock,
