@@ -44,6 +44,21 @@ export const BATCH_BYTES_MAX = 512 * 1_024;
 /** Bytes of batches that the ledger has not stored yet, for each node: 15 minutes at 10,000/s × 80 B. */
 export const JOURNAL_BYTES_MAX = 1_024 * 1_024 * 1_024;
 
+/** A SKU whose sale is over leaves memory after this: refunds and late money mostly come before. */
+export const ARCHIVE_AFTER_MS = 3_600_000;
+/** SKUs that a partition looks at in one tick for some to archive: 100,000 in about 20 s. */
+export const ARCHIVE_SCAN_SKUS = 64;
+/** Text after which a tick encodes no more: about 2 ms of the loop. One unit may be longer. */
+export const ARCHIVE_TEXT_BYTES_MAX = 512 * 1_024;
+/** A unit of more lines (SKUs and orders) stays in memory: one statement must carry its text. */
+export const ARCHIVE_LINES_MAX = 100_000;
+/** An archive that failed is tried again after this. */
+export const ARCHIVE_AGAIN_MS = 10_000;
+/** Units that a partition restores at once; the rest wait, with their commands. */
+export const RESTORES_AT_ONCE_MAX = 8;
+/** Commands of a partition that may wait for units to be restored: an apply's, and money. */
+export const RESTORE_WAITING_MAX = MAILBOX_HOLDS_MAX;
+
 /** One piece of a snapshot. */
 export const SNAPSHOT_PIECE_BYTES_MAX = 256 * 1_024;
 
@@ -108,6 +123,9 @@ export const EDGE_BOUND_MS = 650;
 /** Levels on a sale's page are at most this old; the pages kept are bounded. */
 export const LEVELS_FRESH_MS = 500;
 export const LEVEL_PAGES_MAX = 1_024;
+
+/** Watchers of live levels on one node: an idle one costs about 2 KB and a socket. */
+export const EVENT_STREAMS_MAX = 20_000;
 
 /** A revoked API key works at most this much longer; the keys kept are bounded. */
 export const MERCHANT_KEYS_FRESH_MS = 10_000;
@@ -176,6 +194,7 @@ assert(
   "an unknown outcome leaves time to resolve it",
 );
 assert(CONFIGURES_AT_ONCE_MAX < MAILBOX_RESERVE_MAX, "an apply leaves room for money and returns");
+assert(CONFIGURES_AT_ONCE_MAX < RESTORE_WAITING_MAX, "an apply may concern archived SKUs alone");
 assert(APPLY_WAIT_MS < REQUEST_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(APPLY_WAIT_MS < SWEEP_VERSIONS_AFTER_MS, "the sweeper leaves running applies alone");
 assert(

@@ -23,6 +23,7 @@ import { orderEndpoints } from "./orders.ts";
 import { paymentEventEndpoints } from "./payment-events.ts";
 import { plainProblem, problem, problemOfThrown } from "./problem.ts";
 import { RequestGuard } from "./request-guard.ts";
+import { saleEventEndpoints, SaleEvents } from "./sale-events.ts";
 import { saleEndpoints } from "./sales.ts";
 
 export type { AppOptions, NodeInfo, Ops, Readiness, Webhook } from "./context.ts";
@@ -33,6 +34,8 @@ export type App = {
   /** Calls that skip Elysia's router and context: see `serve`. */
   readonly direct: readonly DirectEndpoint[];
   readonly options: AppOptions;
+  /** Ends what never ends by itself: the streams. */
+  endStreams(): void;
 };
 
 export function createApp(options: AppOptions): App {
@@ -41,9 +44,12 @@ export function createApp(options: AppOptions): App {
   const guard = new RequestGuard({ clock: options.clock, log: options.log, metrics });
   const holds = holdEndpoints(context, guard);
   const direct = [holds.put, holds.delete];
+  const { shop, stock, clock, levels } = options;
+  const events = new SaleEvents({ directory: shop.directory, stock, clock, feed: levels });
   const endpoints: Endpoint[] = [
     ...accountEndpoints(context),
     ...saleEndpoints(context),
+    ...saleEventEndpoints(context, events),
     ...cartEndpoints(context),
     ...checkoutEndpoints(context),
     ...orderEndpoints(context),
@@ -73,6 +79,7 @@ export function createApp(options: AppOptions): App {
   return {
     direct,
     options,
+    endStreams: () => events.stop(),
     async handle(request) {
       try {
         return await elysia.fetch(withHost(request));

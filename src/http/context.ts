@@ -1,6 +1,7 @@
 // What the endpoints are made with: use cases and ports, nothing that knows a database.
 
 import type { Clock } from "../core/ports/clock.ts";
+import type { LevelFeed } from "../core/ports/level-feed.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Stock } from "../core/ports/stock.ts";
 import type { Shop } from "../shop/shop.ts";
@@ -45,6 +46,8 @@ export type AppOptions = {
   readonly webhook: Webhook;
   readonly ops: Ops;
   readonly version: string;
+  /** Without it live levels are counted once a second. */
+  readonly levels?: LevelFeed;
 };
 
 export type HttpContext = AppOptions & { readonly metrics: HttpMetrics };

@@ -32,7 +32,12 @@ export type Call<C extends Caller, P, Q, B> = {
   readonly body: B;
 };
 
-export type Answer = { readonly description: string; readonly schema?: z.ZodType };
+export type Answer = {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  /** Of an answer that is not JSON. */
+  readonly contentType?: string;
+};
 
 /** What the description says of an endpoint. */
 export type EndpointShape = {

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 
-import type { EndpointShape } from "./endpoint.ts";
+import type { Answer, EndpointShape } from "./endpoint.ts";
 import { PROBLEM_CODES, type ProblemCode, statusOf, titleOf, typeOf } from "./problem.ts";
 
 /** Any call may be answered with these. */
@@ -94,12 +94,8 @@ function requestBodyOf(schema: z.ZodType) {
 
 function responsesOf(shape: EndpointShape) {
   const responses: Record<string, unknown> = {};
-  for (const [status, { description, schema }] of Object.entries(shape.answers)) {
-    const content =
-      schema === undefined
-        ? {}
-        : { content: { "application/json": { schema: jsonSchemaOf(schema, "output") } } };
-    responses[status] = { description, ...content };
+  for (const [status, answer] of Object.entries(shape.answers)) {
+    responses[status] = { description: answer.description, ...contentOf(answer) };
   }
   for (const [status, codes] of codesByStatus(shape)) {
     responses[status] = {
@@ -110,6 +106,14 @@ function responsesOf(shape: EndpointShape) {
     };
   }
   return responses;
+}
+
+function contentOf({ schema, contentType }: Answer) {
+  if (schema !== undefined) {
+    return { content: { "application/json": { schema: jsonSchemaOf(schema, "output") } } };
+  }
+  if (contentType === undefined) return {};
+  return { content: { [contentType]: { schema: { type: "string" } } } };
 }
 
 function codesByStatus(shape: EndpointShape): Map<number, ProblemCode[]> {

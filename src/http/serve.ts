@@ -54,6 +54,7 @@ export function serve(app: App, options: { readonly host: string; readonly port:
     url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${server.port}`,
     stop({ graceMs = STOP_MS_MAX } = {}) {
       gate.isStopping = true;
+      app.endStreams();
       stopped ??= stopServer(server, graceMs);
       return stopped;
     },
