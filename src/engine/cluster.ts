@@ -3,14 +3,18 @@
 
 import type { StockNode } from "../actors/stock-node.ts";
 import { ClusterNode } from "../cluster/cluster-node.ts";
+import { Levels } from "../cluster/levels.ts";
 import { connectNats } from "../cluster/nats/connect.ts";
 import { NatsMemberStore } from "../cluster/nats/member-store.ts";
+import { startMicroService } from "../cluster/nats/micro.ts";
 import { NatsBus } from "../cluster/nats/nats-bus.ts";
+import { type NodeStatus, nodeStatusOf } from "../cluster/node-status.ts";
 import { Router } from "../cluster/router.ts";
 import { Fault } from "../core/errors.ts";
 import { FORMAT, FORMAT_OLDEST_READ } from "../core/formats.ts";
 import { BUCKETS } from "../core/limits.ts";
 import { placementOf } from "../core/placement.ts";
+import type { Bus } from "../core/ports/bus.ts";
 import type { ClusterRecord } from "../core/ports/cluster-record.ts";
 import type { Journal } from "../core/ports/journal.ts";
 import type { Logger } from "../core/ports/logger.ts";
@@ -26,6 +30,8 @@ export type EngineCluster = {
   readonly node: ClusterNode;
   /** The stock of all nodes. */
   readonly stock: Stock;
+  /** Live stock of all nodes. */
+  readonly levels: Levels;
   readonly isConnected: () => boolean;
   /** Buckets of orders that this node sweeps. */
   readonly bucketsOf: () => readonly number[];
@@ -39,7 +45,7 @@ export type EngineCluster = {
   close(): Promise<void>;
 };
 
-export async function openCluster(options: {
+export type ClusterOptions = {
   readonly nodeId: string;
   readonly natsUrl: string;
   readonly record: ClusterRecord;
@@ -49,8 +55,12 @@ export async function openCluster(options: {
   readonly journal: Journal;
   readonly runtime: Runtime;
   readonly log: Logger;
+  /** Of the engine. */
+  readonly version: string;
   readonly onFatal: (fault: Fault) => void;
-}): Promise<EngineCluster> {
+};
+
+export async function openCluster(options: ClusterOptions): Promise<EngineCluster> {
   const { nodeId, natsUrl: url, record, stock, directory, journal, runtime, log } = options;
   const { clusterId, partitions } = record;
   // The list has a connection of its own: a stampede on the other does not hold it up.
@@ -79,17 +89,17 @@ export async function openCluster(options: {
     salesStamp: () => salesStampOf(directory),
     onSalesBehind: () => salesBehind(),
   });
-  const router = new Router({
-    self: nodeId,
+  const { levels, router } = routed(options, node, bus);
+  const endService = await startMicroService({
+    connection: control,
+    ...{ nodeId, clusterId, version: options.version },
     incarnation: options.incarnation,
-    partitionCount: partitions,
-    local: stock,
-    owners: node.owners,
-    ...{ bus, runtime, log },
+    status: () => statusOf(options, node, router),
   });
   return {
     node,
     stock: router,
+    levels,
     isConnected: () => bus.isConnected,
     bucketsOf: bucketsOf(node, nodeId),
     onSalesBehind: (handler) => {
@@ -105,10 +115,39 @@ export async function openCluster(options: {
     close: async () => {
       node.stop();
       router.close();
+      await endService();
       await bus.close();
       await control.close();
     },
   };
+}
+
+/** The stock of all nodes, with what edges know of it. */
+function routed(
+  { nodeId, incarnation, stock, directory, record, runtime, log }: ClusterOptions,
+  { owners }: ClusterNode,
+  bus: Bus,
+): { readonly levels: Levels; readonly router: Router } {
+  const common = { self: nodeId, incarnation, local: stock, bus, runtime, log };
+  const levels = new Levels({ ...common, opensAtMs: ({ key }) => opensAtMs(directory, key) });
+  const { partitions: partitionCount } = record;
+  return { levels, router: new Router({ ...common, partitionCount, owners, edge: levels }) };
+}
+
+function statusOf(
+  { nodeId, stock }: ClusterOptions,
+  node: ClusterNode,
+  router: Router,
+): NodeStatus {
+  return nodeStatusOf({
+    nodeId,
+    incarnation: () => node.membership.incarnation,
+    partitions: () => stock.partitions.map(({ id }) => stock.partition(id)),
+    stats: stock.stats,
+    router,
+    view: () => node.view,
+    loopLagMs: () => node.lagMs,
+  });
 }
 
 async function connectBoth(url: string, nodeId: string, log: Logger) {
@@ -152,6 +191,11 @@ function bucketsOf(node: ClusterNode, nodeId: string): () => readonly number[] {
     });
     return buckets;
   };
+}
+
+/** When the edge may let a hold through; null for a sale that is not known here yet. */
+function opensAtMs(directory: SaleDirectory, skuKey: string): number | null {
+  return directory.sale(skuKey.slice(0, skuKey.indexOf("/")))?.startsAtMs ?? null;
 }
 
 function salesStampOf(directory: SaleDirectory): number {

@@ -2,6 +2,7 @@
 
 import packageJson from "../../package.json" with { type: "json" };
 import { StockNode } from "../actors/stock-node.ts";
+import { Levels } from "../cluster/levels.ts";
 import type { Config } from "../config.ts";
 import { Fault } from "../core/errors.ts";
 import { STOP_MS_MAX } from "../core/limits.ts";
@@ -73,6 +74,7 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     owner: `${config.nodeId}/${incarnation}`,
     generation: record.generation,
     partitionCount: record.partitions,
+    hasEdges: config.mode === "cluster",
     onLost: (partition, owner) => {
       // In a cluster that is how a node learns that it was taken for dead.
       if (config.mode === "cluster") return;
@@ -90,6 +92,9 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     log,
     fail,
   });
+  const { nodeId } = config;
+  const alone = { self: nodeId, incarnation, local: stock, runtime, log, bus: null };
+  const levels = cluster?.levels ?? new Levels(alone);
   const tokens = createTokens({ secret: stores.jwtSecret, clock: stores.clock });
   const shop = createShop({
     ...stores,
@@ -124,6 +129,7 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     webhook: createWebhookVerifier(stores.webhookSecret),
     ops,
     version: VERSION,
+    levels,
   });
   const served = serve(app, { host: config.host, port: config.port });
   stores.onListening(served.url);
@@ -137,6 +143,7 @@ async function runEngine(config: Config, stores: Stores, log: Logger): Promise<E
     await cluster?.retire(RETIRE_MS);
     await served.stop({ graceMs: HTTP_GRACE_MS });
     await shop.stop();
+    levels.close();
     await stock.stop();
     await cluster?.leave();
     await ledger.stop(LEDGER_GRACE_MS);
@@ -170,7 +177,8 @@ async function clusterOf(
   const { stores, fail, ...others } = parts;
   const { journal, record } = stores;
   const { nodeId, natsUrl } = config;
-  return openCluster({ ...others, nodeId, natsUrl, journal, record, onFatal: fail });
+  const ids = { nodeId, natsUrl, version: VERSION };
+  return openCluster({ ...others, ...ids, journal, record, onFatal: fail });
 }
 
 /** Alone, this engine owns everything, under a term above all before it. */
