@@ -119,6 +119,10 @@ describe("servers", () => {
     expect(message).toContain("at least one server is named");
   });
 
+  test.each(["localhost", "::1", "::", "0.0.0.0", "node-1.shop.example"])("HOST=%s", (host) => {
+    expect(readConfig({ DOORBUSTER_HOST: host }).host).toBe(host);
+  });
+
   test("NATS alone names what is missing", () => {
     expect(refusal({ DOORBUSTER_NATS_URL: "nats://a:4222" })).toContain(" is not set; ");
   });
@@ -140,7 +144,13 @@ describe("each bad value: its name, what it was, what is allowed", () => {
     ["JWT_SECRET", "short", "has 5 bytes", "at least 32 bytes of UTF-8"],
     ["PAYMENT_URL", "payments:9000", "is no such URL", "begins with http:// or https://"],
     ["PAYMENT_URL", "ftp://payments", "is no such URL", "begins with http:// or https://"],
-    ["PAYMENT_WEBHOOK_SECRET", "s3cret", "no Standard Webhooks secret", "whsec_ and at least 24"],
+    ["PAYMENT_WEBHOOK_SECRET", "s3cret", "no Standard Webhooks secret", "whsec_ and 24 to 64"],
+    // 33 characters are no base64: the verifier would throw in the middle of the start.
+    ["PAYMENT_WEBHOOK_SECRET", `whsec_${"A".repeat(33)}`, "no Standard", "whsec_ and 24 to 64"],
+    ["PAYMENT_WEBHOOK_SECRET", `whsec_${"A".repeat(88)}`, "no Standard", "whsec_ and 24 to 64"],
+    ["HOST", "999.1.1.1", '"999.1.1.1"', "an IP address or a host name"],
+    ["HOST", "http://x", '"http://x"', "an IP address or a host name"],
+    ["HOST", "a b", '"a b"', "an IP address or a host name"],
   ])("%s=%s", (name, value, was, allowed) => {
     const message = refusal({ [`DOORBUSTER_${name}`]: value });
     expect(message).toStartWith(`DOORBUSTER_${name} `);

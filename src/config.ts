@@ -2,6 +2,8 @@
 // value is a Fault("config_invalid") that names it, says what it was and what is allowed; main.ts
 // turns it into exit code 2 before anything listens.
 
+import { isIP } from "node:net";
+
 import { Fault } from "./core/errors.ts";
 import { PARTITIONS_MAX } from "./core/limits.ts";
 
@@ -75,7 +77,7 @@ export function readConfig(environment: Environment): Config {
   const servers = ["REDIS_URL", "NATS_URL", "CONTROL_DATABASE_URL", "SHARD_DATABASE_URLS"] as const;
   const isEmbedded = servers.every((name) => text(name) === null);
   const common: Common = {
-    host: text("HOST") ?? "127.0.0.1",
+    host: hostOf(text("HOST")),
     port: integerOf("PORT", text("PORT"), { fallback: 3_000, min: 0, max: 65_535 }),
     dataDir: text("DATA_DIR") ?? ".doorbuster",
     nodeId: nodeIdOf(text("NODE_ID")),
@@ -89,6 +91,9 @@ export function readConfig(environment: Environment): Config {
   if (isEmbedded) return Object.freeze({ ...common, mode: "embedded" as const });
   return Object.freeze(serversOf(common, text, durability));
 }
+
+/** Of the Standard Webhooks specification. */
+const WEBHOOK_SECRET_BYTES = { min: 24, max: 64 };
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 const DURABILITIES = ["strict", "relaxed"] as const;
@@ -172,6 +177,18 @@ function nodeIdOf(text: string | null): string {
   throw invalid("NODE_ID", `is ${JSON.stringify(text)}`, "1 to 32 of a-z, 0-9 and -");
 }
 
+/** Whether it is an address of this machine only listening can tell. */
+function hostOf(text: string | null): string {
+  if (text === null) return "127.0.0.1";
+  const isName = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/.test(text) && !/^[\d.]+$/.test(text);
+  if (isName || isIP(text) !== 0) return text;
+  throw invalid(
+    "HOST",
+    `is ${JSON.stringify(text)}`,
+    "an IP address or a host name of this machine",
+  );
+}
+
 /** The value may carry a password: it is never repeated. */
 function urlOf(name: Name, text: string | null, protocols: readonly string[]): string | null {
   if (text === null) return null;
@@ -195,11 +212,16 @@ function secretOf(text: string | null): string | null {
 
 function webhookSecretOf(text: string | null): string | null {
   if (text === null) return null;
-  if (/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text)) return text;
+  const encoded = /^whsec_(.+)$/.exec(text)?.[1] ?? "";
+  const bytes = Buffer.from(encoded, "base64");
+  // The decoder skips what it does not know: what decodes and encodes alike is base64.
+  const isBase64 = bytes.toString("base64") === encoded;
+  const { min, max } = WEBHOOK_SECRET_BYTES;
+  if (isBase64 && bytes.byteLength >= min && bytes.byteLength <= max) return text;
   throw invalid(
     "PAYMENT_WEBHOOK_SECRET",
     "is no Standard Webhooks secret",
-    "whsec_ and at least 24 bytes as base64",
+    `whsec_ and ${min} to ${max} bytes as base64`,
   );
 }
 
