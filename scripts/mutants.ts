@@ -51,6 +51,7 @@ async function isCaught(mutant: Mutant, command: readonly string[]): Promise<boo
       stdout: "ignore",
       stderr: "ignore",
       timeout: RUN_MS_MAX,
+      killSignal: "SIGKILL",
     });
     return (await run.exited) !== 0;
   } finally {

@@ -344,6 +344,24 @@ describe("deadlines", () => {
     expect(heard.value).toMatchObject({ kind: "held", isNew: true });
   });
 
+  test("nor before the others when lapses are cut by their bytes", async () => {
+    const bed = await nodeBed();
+    const count = 2_500;
+    const shopperOf = (i: number): string => `${"s".repeat(120)}${i}`;
+    await bed.open({ released: count });
+    for (let i = 0; i < count; i++) bed.ask(holdOf(shopperOf(i)));
+    await bed.runtime.settle();
+    const seq = bed.node.partitions[0]!.seq;
+    bed.runtime.jump(HOLD_MS);
+    // An old holder asks for more: while the old hold is there, the deadline would be the old one.
+    const heard = bed.ask(holdOf(shopperOf(count - 1), 2));
+    await bed.runtime.settle();
+    const batches = batchesOf(bed.model).slice(seq);
+    expect(batches.length).toBe(2);
+    expect(batches.map((kinds) => kinds.includes("held"))).toEqual([false, true]);
+    expect(heard.value).toMatchObject({ kind: "held", isNew: true });
+  });
+
   test("who waits in the mailbox hears deadline, who was decided hears unknown (I9)", async () => {
     const bed = await nodeBed();
     await bed.open();

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { hear, START_MS } from "../../test/support/actors.ts";
+import { HandJournal } from "../../test/support/hand-journal.ts";
 import { HandRuntime } from "../../test/support/hand-runtime.ts";
 import { LogLines } from "../../test/support/http-fakes.ts";
 import { MemoryLedger } from "../../test/support/memory-ledger.ts";
@@ -15,14 +16,15 @@ import { LedgerProjection, type LedgerProjectionOptions } from "./ledger-project
 type Bed = {
   readonly runtime: HandRuntime;
   readonly journal: ModelJournal;
+  readonly hand: HandJournal;
   readonly ledger: MemoryLedger;
   readonly log: LogLines;
   readonly projection: LedgerProjection;
   /** A batch in the journal, and its row. */
-  commit(partition: number): Promise<LedgerRow>;
+  readonly commit: (partition: number) => Promise<LedgerRow>;
   /** The same, told to the projection. */
-  told(partition: number): Promise<LedgerRow>;
-  next(): LedgerProjection;
+  readonly told: (partition: number) => Promise<LedgerRow>;
+  readonly next: () => LedgerProjection;
 };
 
 async function projectionBed(
@@ -31,6 +33,7 @@ async function projectionBed(
 ): Promise<Bed> {
   const runtime = new HandRuntime(START_MS);
   const journal = new ModelJournal({ clock: runtime.clock });
+  const hand = new HandJournal(journal);
   const ledger = new MemoryLedger();
   const log = new LogLines();
   const terms: Term[] = [];
@@ -42,7 +45,7 @@ async function projectionBed(
     seqs.push(0);
   }
   const next = (): LedgerProjection =>
-    new LedgerProjection({ ledger, journal, runtime, log, ...options });
+    new LedgerProjection({ ledger, journal: hand.journal, runtime, log, ...options });
   const projection = next();
   const commit = async (partition: number): Promise<LedgerRow> => {
     const seq = ++seqs[partition]!;
@@ -56,7 +59,7 @@ async function projectionBed(
     projection.committed(row);
     return row;
   };
-  return { runtime, journal, ledger, log, projection, commit, told, next };
+  return { runtime, journal, hand, ledger, log, projection, commit, told, next };
 }
 
 const AWAY = new Fault("store_unavailable", "gone");
@@ -140,7 +143,7 @@ describe("the ledger projection", () => {
   });
 
   test("what does not fit in memory is read back from the journal", async () => {
-    const { runtime, ledger, projection, told } = await projectionBed({ queueBytesMax: 100 });
+    const { runtime, hand, ledger, projection, told } = await projectionBed({ queueBytesMax: 100 });
     projection.serving(0, 0);
     await runtime.settle();
     ledger.fault = AWAY;
@@ -150,6 +153,7 @@ describe("the ledger projection", () => {
     ledger.fault = null;
     await runtime.advance(5_000);
     expect(ledger.all()).toEqual(rows);
+    expect(hand.count("read")).toBeGreaterThan(0);
     expect([projection.lag, projection.backlogBytes]).toEqual([0, 0]);
   });
 

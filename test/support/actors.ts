@@ -5,8 +5,8 @@ import type { LedgerFeed } from "../../src/core/ports/ledger-feed.ts";
 import type { LedgerRow } from "../../src/core/ports/ledger.ts";
 import type { SkuRef } from "../../src/core/ports/stock.ts";
 import { decodeBatch } from "../../src/core/stock/codec.ts";
-import type { Command, Configure, OutcomeOf } from "../../src/core/stock/command.ts";
-import { HandJournal } from "./hand-journal.ts";
+import type { Command, Configure, OutcomeOf, SetHold } from "../../src/core/stock/command.ts";
+import { type Call, HandJournal } from "./hand-journal.ts";
 import { HandRuntime } from "./hand-runtime.ts";
 import { LogLines } from "./http-fakes.ts";
 import { ModelJournal } from "./model-journal.ts";
@@ -161,7 +161,7 @@ export async function nodeBed(options: { count?: number; serve?: boolean } = {})
   return bed;
 }
 
-export function holdOf(shopper: string, quantity = 1): Extract<Command, { kind: "hold" }> {
+export function holdOf(shopper: string, quantity = 1): SetHold {
   return { kind: "hold", shopper, quantity };
 }
 
@@ -170,4 +170,16 @@ export function batchesOf(model: ModelJournal, partition = 0): string[][] {
   return (model.dump()[partition]?.entries ?? []).map(({ bytes }) =>
     decodeBatch(bytes).events.map(({ event }) => event.kind),
   );
+}
+
+/** One grant of s1 whose commit is held. */
+export async function inFlight(bed: NodeBed): Promise<{
+  readonly heard: Heard<OutcomeOf<SetHold>>;
+  readonly call: Call;
+}> {
+  await bed.open({ released: 5 });
+  bed.hand.hold("commit");
+  const heard = bed.ask(holdOf("s1"));
+  await bed.runtime.settle();
+  return { heard, call: bed.hand.take() };
 }

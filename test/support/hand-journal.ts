@@ -119,10 +119,10 @@ export async function inMode(
     case "cut":
       await work();
       throw new Fault("unknown", "cut behind the effect");
-    case "late": {
-      const result = await work();
-      await pause(LATE_MS);
-      return result;
-    }
+    case "late":
+      break;
   }
+  const result = await work();
+  await pause(LATE_MS);
+  return result;
 }
