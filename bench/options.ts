@@ -43,6 +43,7 @@ const SPEC = {
 } as const;
 
 const RESULTS = `${import.meta.dir}/results`;
+export const LATEST = `${RESULTS}/latest.json`;
 
 export function parseOptions(args: readonly string[]): Options {
   try {
@@ -81,9 +82,10 @@ function parse(args: readonly string[]): Options {
   plan = { ...plan, rounds: rounds ?? plan.rounds, workers: workers ?? plan.workers };
   if (values.soak !== undefined) {
     const arms: ArmId[] = values.arms === undefined ? ["doorbuster"] : [...plan.arms];
-    plan = { ...plan, mode: "soak", arms, soakMs: durationMs(values.soak) };
+    const soakMs = durationMs(values.soak);
+    plan = { ...plan, mode: "soak", arms, scenarios: ["hot"], soakMs, isGrowthMeasured: false };
   }
-  return { kind: "run", plan, isJson, out: values.out ?? `${RESULTS}/latest.json` };
+  return { kind: "run", plan, isJson, out: values.out ?? LATEST };
 }
 
 /** A scenario that is asked for is prepared, also in a quick run. */

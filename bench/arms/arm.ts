@@ -2,6 +2,7 @@
 // everything around it that it needs.
 
 import type { Books } from "../audit/audit.ts";
+import type { ReportedSku } from "../audit/doorbuster-books.ts";
 
 export const ARM_IDS = [
   "bare",
@@ -71,6 +72,8 @@ export type RunningArm = {
   counters(): Promise<Counters>;
   /** Resolves when all that was accepted is in SQL; null: this arm stores nothing there. */
   readonly stored: (() => Promise<void>) | null;
+  /** The live state by SKU; null: only its books tell. */
+  readonly report: (() => Promise<readonly ReportedSku[]>) | null;
   /** The books after all load has ended; null: it keeps none. Ends the arm's service. */
   readonly books: (() => Promise<Books>) | null;
   /** What its processes printed; holds the GC log where that was asked for. */
@@ -84,6 +87,8 @@ export type ArmOptions = {
   /** Connections to Postgres. */
   readonly poolSize: number;
   readonly logGc: boolean;
+  /** How long a hold lives: longer than any run, but for a soak. */
+  readonly holdFor: string;
 };
 
 /** Why an arm cannot run here. */

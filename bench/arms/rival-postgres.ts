@@ -4,6 +4,7 @@
 
 import postgres from "postgres";
 
+import { unreachable } from "../../src/core/assert.ts";
 import type { Ask, Decider, Verdict } from "./decider.ts";
 import type { StagedSku } from "./stage.ts";
 import { stagedKey } from "./stage.ts";
@@ -72,6 +73,8 @@ export function postgresDecider(id: PostgresRival, url: string, poolSize: number
       return (ask) => inOneStatement(sql, ask);
     case "pg-skip-locked":
       return (ask) => withRowsOfUnits(sql, ask);
+    default:
+      return unreachable(id);
   }
 }
 

@@ -80,9 +80,10 @@ async function startBare(): Promise<RunningArm> {
     pids: () => pids,
     counters: () => Promise.resolve(NO_COUNTERS),
     stored: null,
+    report: null,
     books: null,
     output: () => server.output(),
-    stop: async () => void (await server.kill()),
+    stop: () => server.kill(),
   };
 }
 
@@ -147,6 +148,7 @@ async function startRival(
     }),
     // What Postgres has acknowledged is stored; what is in Redis alone is not.
     stored: databaseUrl === null ? null : () => Promise.resolve(),
+    report: null,
     books: rival === "elysia" ? null : booksOf,
     output: () => server.output(),
     stop: async () => {

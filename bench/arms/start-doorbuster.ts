@@ -55,7 +55,7 @@ export async function startDoorbuster(
   const { engines, apiKey, ground } = world;
   const first = engines[0] as TestProgram;
   const skus = stagedSkus(options.stage);
-  await applySale(first, apiKey, { sale: SALE, skus, holdFor: "60m", payWithin: "60m" });
+  await applySale(first, apiKey, { sale: SALE, skus, holdFor: options.holdFor, payWithin: "60m" });
   const enginePids = engines.map(({ pid }) => pid);
   const ports = engines.map(({ port }) => port);
   const hotPorts = id === "doorbuster-2-affine" ? [ports[ownerOfHot()] as number] : ports;
@@ -73,6 +73,7 @@ export async function startDoorbuster(
     }),
     counters: () => countersOf(engines, ground.redis),
     stored,
+    report: async () => (await reportOf(first, apiKey)).skus,
     books: async () => {
       await stored();
       const reported = await reportOf(first, apiKey);

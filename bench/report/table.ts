@@ -22,10 +22,10 @@ export function terminalReport(result: BenchResult): string {
 }
 
 export function problemsOf(result: BenchResult): readonly string[] {
-  const void_ = result.arms.filter(({ ledger }) => ledger !== "ok");
+  const broken = result.arms.filter(({ ledger }) => ledger !== "ok");
   return [
     ...result.selfTests.problems,
-    ...void_.map(({ id, scenario, ledger }) => `${id} ${scenario} is void: ${ledger}`),
+    ...broken.map(({ id, scenario, ledger }) => `${id} ${scenario} is void: ${ledger}`),
   ];
 }
 

@@ -12,6 +12,7 @@ const TRY_MS = 800;
 export async function bestPoolSizes(session: Session): Promise<ReadonlyMap<ArmId, number>> {
   const best = new Map<ArmId, number>();
   const { plan, say } = session;
+  if (plan.poolSizes.length === 1) return best;
   for (const id of SWEPT.filter((arm) => plan.arms.includes(arm))) {
     const rates: [size: number, rate: number][] = [];
     for (const size of plan.poolSizes) rates.push([size, await rateAt(session, id, size)]);
@@ -24,7 +25,6 @@ export async function bestPoolSizes(session: Session): Promise<ReadonlyMap<ArmId
 }
 
 async function rateAt(session: Session, id: ArmId, poolSize: number): Promise<number> {
-  if (session.plan.poolSizes.length === 1) return 0;
   const options = armOptions(session, id, false);
   const stage = { ...options.stage, catalogueSize: 0 };
   const arm = await startArm(id, { ...options, stage, poolSize }, session.services);

@@ -77,8 +77,9 @@ export function armOptions(session: Session, id: ArmId, logGc: boolean): ArmOpti
       hotUnits: HOT_UNITS_FOR_ROWS,
     },
     secret,
-    poolSize: poolSizes.get(id) ?? 16,
+    poolSize: poolSizes.get(id) ?? plan.poolSizes[0] ?? 16,
     logGc,
+    holdFor: "60m",
   };
 }
 

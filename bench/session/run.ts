@@ -15,6 +15,7 @@ import type { Plan } from "./plan.ts";
 import { bestPoolSizes } from "./pool-sweep.ts";
 import { type Rounds, runRounds, type Session } from "./rounds.ts";
 import { runSelfTests, type SelfTests } from "./self-tests.ts";
+import { runSoak } from "./soak.ts";
 import { crossCheck } from "./wrk.ts";
 
 /** Postgres as one would set it for this: everything is durable, nothing waits needlessly. */
@@ -51,9 +52,10 @@ export async function runBench(
       isQuick: plan.mode === "quick",
     });
     const bare: Session = { plan, fleet, services, secret, poolSizes: new Map(), say };
-    const session = { ...bare, poolSizes: await bestPoolSizes(bare) };
-    const rounds = await runRounds(session);
-    const profiles = await profilesOf(session, rounds);
+    const isSoak = plan.mode === "soak";
+    const session = isSoak ? bare : { ...bare, poolSizes: await bestPoolSizes(bare) };
+    const rounds = isSoak ? await runSoak(session) : await runRounds(session);
+    const profiles = isSoak ? [] : await profilesOf(session, rounds);
     const wrk = await crossCheck(session, rounds);
     const rows = summarise(rounds.samples, profiles);
     const growth = plan.isGrowthMeasured ? await runGrowth(say, { isShort: true, rows }) : null;

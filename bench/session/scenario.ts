@@ -1,6 +1,6 @@
 // The loads that a running arm is put under.
 
-import { HOT_STOCK, type RunningArm, SALE } from "../arms/arm.ts";
+import { type RunningArm, SALE } from "../arms/arm.ts";
 import { stagedKey } from "../arms/stage.ts";
 import type { Heard } from "../audit/audit.ts";
 import type { Fleet, LoadResult } from "../generator/fleet.ts";
@@ -41,6 +41,11 @@ export class Trial {
     this.#fleet = of.fleet;
     this.#catalogueSize = of.catalogueSize;
     this.#seed = of.seed;
+  }
+
+  /** The shoppers of the next load begin here. */
+  startAt(shopper: number): void {
+    this.#nextShopper = shopper;
   }
 
   async run(load: Load, around?: Parameters<Fleet["run"]>[1]): Promise<LoadResult> {
@@ -92,7 +97,6 @@ export class Trial {
 }
 
 export const HOT_UNITS_FOR_ROWS = 80_000;
-export const FUNNEL_STOCK = HOT_STOCK;
 
 function countOf(pace: Pace, journey: Journey): number {
   if (pace.kind === "open") {

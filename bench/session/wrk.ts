@@ -35,7 +35,7 @@ export type CrossCheck = {
 };
 
 export async function crossCheck(session: Session, rounds: Rounds): Promise<readonly CrossCheck[]> {
-  if (Bun.which("wrk") === null || session.plan.mode === "quick") return [];
+  if (Bun.which("wrk") === null || session.plan.mode !== "full") return [];
   const folder = mkdtempSync(join(tmpdir(), "doorbuster-wrk-"));
   remember(folder, () => removeFolder(folder));
   const nowS = Math.floor(Date.now() / 1_000);
