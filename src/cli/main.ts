@@ -26,6 +26,8 @@ process.exitCode = await run(args, {
   wire,
   interrupted: interrupted.signal,
 });
+// A start that was given up may still wait for a server.
+if (args.includes("serve")) process.exit();
 
 /** Whole and in order, also into a pipe; a reader that has gone away (`| head`) is no error. */
 function write(descriptor: 1 | 2, text: string): void {

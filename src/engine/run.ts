@@ -1,8 +1,8 @@
 // An engine as a process: until SIGTERM or SIGINT, or until it must not go on.
 
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { Fault, type FaultCode } from "../core/errors.ts";
-import { startEngine, VERSION } from "./engine.ts";
+import { type Engine, startEngine, VERSION } from "./engine.ts";
 import { createLogger } from "./logger.ts";
 
 /** How a fault at the start, or one that ends the engine, becomes an exit code. */
@@ -21,7 +21,13 @@ export const EXIT_OF_FAULT = {
   payment_unavailable: 69,
 } as const satisfies Record<FaultCode, number>;
 
-/** Returns the exit code: 0 after a clean stop. */
+/** What a start that was told to end gets to come to an end of its own. */
+const START_GRACE_MS = 1_000;
+
+/**
+ * Returns  the exit code: 0 after a clean stop. Whoever calls it ends the process then: a start that
+ *          was given up may still wait for a server.
+ */
 export async function runUntilStopped(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
@@ -31,7 +37,11 @@ export async function runUntilStopped(
     const { promise: signalled, resolve } = Promise.withResolvers<"signal">();
     for (const signal of ["SIGTERM", "SIGINT"] as const)
       process.on(signal, () => resolve("signal"));
-    const engine = await startEngine(config, log);
+    const engine = await startedOrNull(config, startEngine(config, log), signalled);
+    if (engine === null) {
+      log.info({}, "told to stop before it had started");
+      return 0;
+    }
     const end = await Promise.race([signalled, engine.failed]);
     if (end !== "signal") {
       // Another engine writes: whatever we would still say could be wrong.
@@ -45,6 +55,27 @@ export async function runUntilStopped(
     return cause instanceof Fault ? EXIT_OF_FAULT[cause.code] : 1;
   }
 }
+
+/** Null when it was told to end and did not start: nothing was accepted, a crash is as good. */
+async function startedOrNull(
+  { host, port }: Config,
+  starting: Promise<Engine>,
+  signalled: Promise<unknown>,
+): Promise<Engine | null> {
+  const givenUp = signalled.then(() => Bun.sleep(START_GRACE_MS)).then(() => null);
+  try {
+    return await Promise.race([starting, givenUp]);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    if (!CANNOT_LISTEN.has(code)) throw cause;
+    const detail =
+      `DOORBUSTER_HOST is "${host}" and DOORBUSTER_PORT ${port} (${code}); ` +
+      "allowed: an address of this machine, a port that its user may take";
+    throw new Fault("config_invalid", detail, { cause });
+  }
+}
+
+const CANNOT_LISTEN = new Set(["EADDRNOTAVAIL", "EINVAL", "ENOTFOUND", "EACCES"]);
 
 function messageOf(cause: unknown): string {
   if (cause instanceof Fault) return `doorbuster: ${cause.message}`;

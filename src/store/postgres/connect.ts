@@ -102,7 +102,7 @@ export class PostgresDatabase {
    * Throws: Fault("config_invalid") with what to change; else as `run`.
    */
   async check(): Promise<void> {
-    const [server] = await this.run("check the server's settings", (_, sql) => {
+    const [server] = await this.run(`check the settings of ${this.place}`, (_, sql) => {
       return sql<ServerSettings[]>`
         select current_setting('fsync') as fsync,
                current_setting('synchronous_commit') as "synchronousCommit",
