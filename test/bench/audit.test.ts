@@ -88,8 +88,8 @@ describe("doorbuster's books", () => {
 
   test("find a missing batch", () => {
     const batches = [
-      { partition: 3, seq: 1, bytes: `${configured}` },
-      { partition: 3, seq: 3, bytes: `${configured}` },
+      { partition: 3, seq: 1, bytes: configured },
+      { partition: 3, seq: 3, bytes: configured },
     ];
     expect(doorbusterBooks(batches, [], {}).problems).toEqual(["partition 3: batch 3 follows 1"]);
   });
