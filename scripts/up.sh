@@ -80,7 +80,10 @@ if ! bun scripts/lib/wait-ready.ts "$url" "$pid"; then
 fi
 
 sale=$(bun scripts/lib/sample-sale.ts "$data")
-bun src/cli/main.ts sale apply -f "$data/flash-sale.yaml"
+# Once: what its merchant has changed since must not go back to what the file says.
+if ! bun src/cli/main.ts sale show "$sale" >/dev/null 2>&1; then
+  bun src/cli/main.ts sale apply -f "$data/flash-sale.yaml"
+fi
 
 say ""
 say "Doorbuster sells $sale at $url (log: $log)"

@@ -60,6 +60,7 @@ test("up.sh opens a sale, the README's walk buys, and the order is there after a
     expect(orders).toContain('"status":"paid"');
     expect(orders).toContain('"amountMinor":69900');
     const token = /^TOKEN=(.+)$/m.exec(bought.output)?.[1] ?? "";
+    expect(await released(port, sale, { adding: 7 })).toBe(5007);
     await ended(firstPid);
 
     const second = await shell(join(ROOT, "scripts/up.sh"), "--detach");
@@ -71,6 +72,8 @@ test("up.sh opens a sale, the README's walk buys, and the order is there after a
       });
       expect(kept.status).toBe(200);
       expect(await kept.json()).toMatchObject({ items: [{ sale, status: "paid" }] });
+      // What its merchant has changed since is not set back to the sample's file.
+      expect(await released(port, sale)).toBe(5007);
     } finally {
       await ended(pidIn(second.output));
     }
@@ -86,6 +89,25 @@ test("up.sh refuses an argument it does not know", async () => {
   });
   expect(ran).toEqual({ exitCode: 2, output: "unknown argument '--daemon'; known: --detach\n" });
 });
+
+/** The lamps of the sale, after some were added to them. */
+async function released(port: number, sale: string, { adding = 0 } = {}): Promise<number> {
+  const url = `http://127.0.0.1:${port}/v1/admin/sales/${sale}`;
+  const key = readFileSync(join(folder, "merchant.key"), "utf8").trim();
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  if (adding > 0) {
+    const added = await fetch(`${url}/skus/diya-lamp/stock`, {
+      method: "POST",
+      headers: { ...headers, "idempotency-key": "more" },
+      body: JSON.stringify({ delta: adding }),
+    });
+    expect(added.status).toBe(200);
+  }
+  const report = (await (await fetch(`${url}/report`, { headers })).json()) as {
+    skus: { sku: string; released: number }[];
+  };
+  return report.skus.find(({ sku }) => sku === "diya-lamp")?.released ?? 0;
+}
 
 type Ran = { readonly exitCode: number; readonly output: string };
 
