@@ -12,7 +12,7 @@ import { Router } from "../src/cluster/router.ts";
 import { answerText, decodeAnswer } from "../src/cluster/wire-answer.ts";
 import { decodeMessage, encodeMessage, type MessageHeader } from "../src/cluster/wire-message.ts";
 import { decodeRequests, RequestLines } from "../src/cluster/wire-request.ts";
-import type { BroadcastTopic, Bus } from "../src/core/ports/bus.ts";
+import type { Bus } from "../src/core/ports/bus.ts";
 import type { LocalPartition, LocalPartitions } from "../src/core/ports/local-partitions.ts";
 import type { Logger } from "../src/core/ports/logger.ts";
 import type { Runtime } from "../src/core/ports/runtime.ts";
@@ -114,7 +114,7 @@ class HandBus implements Bus {
   take(payload: string): void {
     this.#handler(payload);
   }
-  broadcast(_: BroadcastTopic, __: string): void {}
+  broadcast(): void {}
   onMessage(handler: (payload: string) => void): void {
     this.#handler = handler;
   }

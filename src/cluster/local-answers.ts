@@ -28,15 +28,15 @@ export class LocalAnswers {
     return this.#local.partition(partition).state !== "idle";
   }
 
-  /** Hot path. `done` is called once, maybe within the call. */
-  ask(sku: SkuRef, command: Command, leftMs: number, done: (answer: Answer) => void): void {
+  /** Hot path. `settle` is called once, maybe within the call. */
+  ask(sku: SkuRef, command: Command, leftMs: number, settle: (answer: Answer) => void): void {
     if (!this.isHere(sku.partition)) {
-      done(this.moved(sku.partition));
+      settle(this.moved(sku.partition));
       return;
     }
     this.#local.askWithin(sku, command, leftMs).then(
-      (outcome) => done({ kind: "outcome", outcome }),
-      (cause: unknown) => done(this.#answerOf(sku.partition, cause)),
+      (outcome) => settle({ kind: "outcome", outcome }),
+      (cause: unknown) => settle(this.#answerOf(sku.partition, cause)),
     );
   }
 

@@ -110,8 +110,10 @@ describe("messages", () => {
     const [counts] = await bed.told(router.counts([ONE]));
     expect(counts?.held).toBe(0);
     const lines = bed.log.lines.filter(({ message }) => message === "messages ignored");
-    const reasons = lines.map(({ fields }) => fields.reason).sort();
-    expect(reasons).toEqual(["double", "garbage", "garbled", "other_cluster", "other_format"]);
+    const reasons = new Set(lines.map(({ fields }) => fields["reason"]));
+    const expected = ["double", "garbage", "garbled", "other_cluster", "other_format"];
+    expect(lines.length).toBe(expected.length);
+    expect(reasons).toEqual(new Set(expected));
   });
 });
 

@@ -39,7 +39,7 @@ export type EngineCluster = {
   onSalesBehind(handler: () => void): void;
   /** Throws Fault("config_invalid"): this node may not join, and must not try again. */
   join(address: string): Promise<void>;
-  /** Hands over and leaves the list. `release` gives up what nobody took, between the two. */
+  /** Hands over; what nobody has taken within `waitMs` stays, to be released before `leave`. */
   retire(waitMs: number): Promise<void>;
   leave(): Promise<void>;
   close(): Promise<void>;
@@ -75,7 +75,11 @@ export async function openCluster(options: ClusterOptions): Promise<EngineCluste
     id: nodeId,
     address: () => address,
     formats: { oldest: FORMAT_OLDEST_READ, newest: FORMAT },
-    ...{ clusterId, partitions, bus, runtime, log },
+    clusterId,
+    partitions,
+    bus,
+    runtime,
+    log,
     store: new NatsMemberStore({ connection: control, clusterId, log }),
     newIncarnation: () => {
       const first = incarnation;
@@ -92,7 +96,9 @@ export async function openCluster(options: ClusterOptions): Promise<EngineCluste
   const { levels, router } = routed(options, node, bus);
   const endService = await startMicroService({
     connection: control,
-    ...{ nodeId, clusterId, version: options.version },
+    nodeId,
+    clusterId,
+    version: options.version,
     incarnation: options.incarnation,
     status: () => statusOf(options, node, router),
   });

@@ -123,11 +123,9 @@ export function busSuite(name: string, start: () => Promise<BusWorld>): void {
       const b = await world.connect("b");
       await b.close();
       // What is on its way while the server notices is lost, as with any crash.
-      let isGone = false;
-      while (!isGone) {
-        a.send("b", "gone", () => {
-          isGone = true;
-        });
+      const heard: string[] = [];
+      while (heard.length === 0) {
+        a.send("b", "gone", () => heard.push("nobody listens"));
         await new Promise<void>((resolve) => a.send("nobody", "after it", resolve));
       }
       expect(b.isConnected).toBe(false);

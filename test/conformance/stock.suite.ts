@@ -12,8 +12,8 @@ export type StockWorld = {
   readonly one: SkuRef;
   readonly other: SkuRef;
   /** Lets everything run that waits, then hands the answer on. */
-  told<T>(asked: Promise<T>): Promise<T>;
-  pass(passedMs: number): Promise<void>;
+  readonly told: <T>(asked: Promise<T>) => Promise<T>;
+  readonly pass: (passedMs: number) => Promise<void>;
 };
 
 export function stockSuite(name: string, start: () => Promise<StockWorld>): void {

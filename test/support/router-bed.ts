@@ -11,6 +11,7 @@ import type { Configure } from "../../src/core/stock/command.ts";
 import { GENERATION, HandLedger, hear, type Heard, rulesOf, START_MS } from "./actors.ts";
 import { HandRuntime } from "./hand-runtime.ts";
 import { LogLines } from "./http-fakes.ts";
+import { MemoryArchive } from "./memory-archive.ts";
 import { ModelJournal } from "./model-journal.ts";
 
 export const CLUSTER_ID = "cluster-1";
@@ -64,8 +65,8 @@ export type RouterBed = {
   /** Everybody learns it; the partition itself is moved by the test. */
   announce(partition: number, owner: string | null): void;
   open(ref: SkuRef, rules?: Partial<Configure>): Promise<void>;
-  told<T>(asked: Promise<T>): Promise<T>;
-  heard<T>(asked: Promise<T>): Promise<Heard<T>>;
+  readonly told: <T>(asked: Promise<T>) => Promise<T>;
+  readonly heard: <T>(asked: Promise<T>) => Promise<Heard<T>>;
 };
 
 /** Partition p belongs to node `n<p mod count>`; `sale/p<p>` lives in it. */
@@ -96,6 +97,7 @@ export async function routerBed(
     add(id, incarnation) {
       const stock = new StockNode({
         journal,
+        archive: new MemoryArchive(),
         runtime,
         log,
         ledger: new HandLedger(),
@@ -130,11 +132,11 @@ export async function routerBed(
       if (node === undefined) throw new Error(`nobody serves partition ${ref.partition}`);
       await bed.told(node.stock.ask(ref, rulesOf(rules)));
     },
-    async told(asked) {
+    told: async (asked) => {
       await runtime.settle();
       return asked;
     },
-    async heard(asked) {
+    heard: async (asked) => {
       const heard = hear(asked);
       await runtime.settle();
       return heard;

@@ -165,7 +165,7 @@ export class NatsBus implements Bus {
       if (status.type === Events.Disconnect) this.#setConnected(false);
       else if (status.type === Events.Reconnect) this.#setConnected(true);
       else if (status.type === Events.Error) {
-        this.#log.warn({ err: String(status.data) }, "NATS says");
+        this.#log.warn({ err: JSON.stringify(status.data) }, "NATS says");
       }
     }
     this.#setConnected(false);
