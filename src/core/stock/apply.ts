@@ -2,10 +2,12 @@
 // a bug of `decide`, or not this book's event: the assertion kills the partition, which replays.
 
 import { assert, unreachable } from "../assert.ts";
-import type { Configured, Confirmed, Held, Pinned, StockEvent } from "./event.ts";
+import type { Archived, Configured, Confirmed, Held, Pinned, StockEvent } from "./event.ts";
 import {
   availableOf,
   boughtToChange,
+  emptyGroup,
+  groupKeyOf,
   type GroupState,
   type Hold,
   holdsToChange,
@@ -23,6 +25,7 @@ import {
  */
 export function apply(book: StockBook, key: string, event: StockEvent): number {
   if (event.kind === "configured") return applyConfigured(book, key, event);
+  if (event.kind === "archived") return applyArchived(book, key, event);
   const sku = book.skus.get(key);
   assert(sku !== undefined, "an event of a SKU that was never configured");
   const before = availableOf(sku);
@@ -86,7 +89,37 @@ function settle(sku: SkuState, before: number): number {
   return available - before;
 }
 
+/** Takes the unit out of memory. Available units stay as they are. */
+function applyArchived(book: StockBook, key: string, { digest }: Archived): number {
+  const known = book.archived.get(key);
+  if (known !== undefined) {
+    // It was restored, which is no event, and nothing happened to it until it was archived again.
+    assert(known.digest === digest, "an archived SKU changed in the archive");
+    return 0;
+  }
+  const sku = book.skus.get(key);
+  assert(sku !== undefined, "an event of a SKU that was never configured");
+  const group = sku.group === null ? null : sku.group.key;
+  const unit = sku.group === null ? [sku] : [...sku.group.skus];
+  for (const one of unit) {
+    assert(one.holds.size === 0 && one.held === 0, "a SKU with holds was archived");
+    const { version, phase, startsAtMs, endsAtMs, released, sold } = one;
+    const rules = { version, phase, startsAtMs, endsAtMs };
+    book.archived.set(one.key, { key: one.key, digest, ...rules, released, sold, group });
+    book.skus.delete(one.key);
+  }
+  if (group !== null) {
+    book.groups.delete(group);
+    book.archivedGroups.set(
+      group,
+      unit.map((one) => one.key),
+    );
+  }
+  return 0;
+}
+
 function applyConfigured(book: StockBook, key: string, event: Configured): number {
+  assert(!book.archived.has(key), "a SKU changed while it was archived");
   let sku = book.skus.get(key);
   if (sku === undefined) {
     sku = unconfiguredSku(key);
@@ -103,7 +136,7 @@ function applyConfigured(book: StockBook, key: string, event: Configured): numbe
   sku.limit = event.limit;
   sku.priceMinor = event.priceMinor;
   sku.released = event.released;
-  sku.group = event.group === null ? null : groupOf(book, key, event.group);
+  joinGroup(book, sku, event.group);
   if (sku.group !== null && event.version > sku.group.version) {
     sku.group.version = event.version;
     sku.group.limit = event.groupLimit;
@@ -111,11 +144,17 @@ function applyConfigured(book: StockBook, key: string, event: Configured): numbe
   return settle(sku, before);
 }
 
-function groupOf(book: StockBook, skuKey: string, name: string): GroupState {
-  const key = `${skuKey.slice(0, skuKey.indexOf("/"))}/${name}`;
+function joinGroup(book: StockBook, sku: SkuState, name: string | null): void {
+  sku.group?.skus.delete(sku);
+  sku.group = name === null ? null : groupOf(book, groupKeyOf(sku.key, name));
+  sku.group?.skus.add(sku);
+}
+
+function groupOf(book: StockBook, key: string): GroupState {
+  assert(!book.archivedGroups.has(key), "a group changed while it was archived");
   let group = book.groups.get(key);
   if (group === undefined) {
-    group = { key, version: 0, limit: 0, held: new Map(), bought: new Map() };
+    group = emptyGroup(key);
     book.groups.set(key, group);
   }
   return group;

@@ -128,6 +128,8 @@ function encodeEvent(index: number, event: StockEvent, atMs: number): string {
       return `\nx\t${index}\t${event.shopper}\t${event.orderId}\t${event.quantity}`;
     case "returned":
       return `\nr\t${index}\t${event.orderId}`;
+    case "archived":
+      return `\na\t${index}\t${event.digest}`;
     case "configured":
       return `\nv\t${index}\t${encodeConfigured(event)}`;
     default:
@@ -180,6 +182,8 @@ function decodeEvent(fields: readonly string[], atMs: number): StockEvent {
       return { kind: "refused", shopper: text(2), orderId: text(3), quantity: count(4) };
     case "r":
       return { kind: "returned", orderId: text(2) };
+    case "a":
+      return { kind: "archived", digest: text(2) };
     case "v":
       return decodeConfigured(fields.slice(2));
     default:

@@ -27,7 +27,13 @@ import type {
   UnpinOutcome,
 } from "./command.ts";
 import type { Lapsed, StockEvent } from "./event.ts";
-import { availableOf, type Hold, type SkuState, type StockBook } from "./state.ts";
+import {
+  type ArchivedSku,
+  availableOf,
+  type Hold,
+  type SkuState,
+  type StockBook,
+} from "./state.ts";
 
 export type Decision<O = Outcome> = { readonly outcome: O; readonly event: StockEvent | null };
 
@@ -36,11 +42,16 @@ const UNKNOWN_SKU: Decision<Unknown> = { outcome: { kind: "unknown_sku" }, event
 /**
  * Decides one command about the SKU `key`.
  *
- * The caller has lapsed all that is due at `nowMs` before (`nextLapse`).
+ * The caller has lapsed all that is due at `nowMs` before (`nextLapse`), and restored the unit that
+ * `unitToRestore` names.
  */
 export function decide(book: StockBook, key: string, command: Command, nowMs: number): Decision {
   assert(Number.isSafeInteger(nowMs), "time is whole milliseconds");
   const sku = book.skus.get(key);
+  if (sku === undefined) {
+    const archived = book.archived.get(key);
+    if (archived !== undefined) return ofArchived(archived, command, nowMs);
+  }
   if (command.kind === "configure") return decideConfigure(sku, command);
   if (sku === undefined) return UNKNOWN_SKU;
   switch (command.kind) {
@@ -61,6 +72,27 @@ export function decide(book: StockBook, key: string, command: Command, nowMs: nu
   }
 }
 
+/** What an archived SKU can answer as it is: it holds nothing. Null: only its orders know. */
+export function decideArchived(sku: ArchivedSku, command: Command, nowMs: number): Outcome | null {
+  switch (command.kind) {
+    case "hold":
+      return windowRefusal(sku, nowMs);
+    case "give_back":
+      return { kind: "given_back" };
+    case "configure":
+      if (command.version > sku.version) return null;
+      return { kind: "unchanged", version: sku.version };
+    default:
+      return null;
+  }
+}
+
+function ofArchived(sku: ArchivedSku, command: Command, nowMs: number): Decision {
+  const outcome = decideArchived(sku, command, nowMs);
+  assert(outcome !== null, "an archived SKU is restored before its orders are asked");
+  return { outcome, event: null };
+}
+
 /** The next hold that is due at `nowMs`, with its event; null when none is. Apply, then ask again. */
 export function nextLapse(
   book: StockBook,
@@ -72,7 +104,10 @@ export function nextLapse(
 }
 
 /** What refuses new holds at `nowMs` whoever asks; null when the sale is open. */
-export function windowRefusal(sku: SkuState, nowMs: number): HoldRefusal | null {
+export function windowRefusal(
+  sku: Pick<SkuState, "phase" | "startsAtMs" | "endsAtMs">,
+  nowMs: number,
+): HoldRefusal | null {
   if (nowMs < sku.startsAtMs) return NOT_OPEN;
   if (sku.phase === "paused") return PAUSED;
   if (sku.phase === "ended" || (sku.phase === "live" && nowMs >= sku.endsAtMs)) return ENDED;

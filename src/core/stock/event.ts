@@ -49,6 +49,15 @@ export type Returned = {
   readonly orderId: string;
 };
 
+/**
+ * The SKU, with all SKUs of its group, left memory: its state is in the archive under this digest.
+ * Nothing about it has changed; coming back is no event.
+ */
+export type Archived = {
+  readonly kind: "archived";
+  readonly digest: string;
+};
+
 export type StockEvent =
   | Configured
   | Held
@@ -59,4 +68,5 @@ export type StockEvent =
   | Unpinned
   | Confirmed
   | Refused
-  | Returned;
+  | Returned
+  | Archived;

@@ -6,6 +6,7 @@
 //   S key version phase … released holdCount a SKU; what follows belongs to it
 //   H shopper number quantity price deadline orderId wasPinned
 //   O orderId shopper quantity state
+//   A key digest version phase … sold group      a SKU that is archived
 //
 // held, sold and every count by shopper are derived on the way back: they cannot disagree.
 
@@ -16,7 +17,10 @@ import { SNAPSHOT_PIECE_BYTES_MAX } from "../limits.ts";
 import { countBought, insertHold } from "./apply.ts";
 import { checkFormat, fieldsOf, integer, phaseOf, textOf } from "./codec.ts";
 import {
+  type ArchivedSku,
   emptyBook,
+  emptyGroup,
+  type GroupState,
   type OrderState,
   ordersToChange,
   type SkuState,
@@ -42,20 +46,9 @@ export function encodeBook(book: StockBook, atMs: number): string[] {
     }
     piece += line;
   };
-  for (const group of book.groups.values()) {
-    put(`\nG\t${group.key}\t${group.version}\t${group.limit}`);
-  }
-  for (const sku of book.skus.values()) {
-    put(encodeSku(sku));
-    for (const hold of sku.holds.values()) {
-      const { shopper, number, quantity, priceMinor, deadlineMs, orderId, wasPinned } = hold;
-      const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
-      put(`\nH\t${shopper}\t${number}\t${quantity}\t${priceMinor}\t${deadlineMs}\t${pin}`);
-    }
-    for (const [orderId, { shopper, quantity, state }] of sku.orders) {
-      put(`\nO\t${orderId}\t${shopper}\t${quantity}\t${state}`);
-    }
-  }
+  for (const group of book.groups.values()) put(encodeGroup(group));
+  for (const sku of book.skus.values()) encodeSku(sku, put);
+  for (const sku of book.archived.values()) put(encodeArchived(sku));
   pieces.push(piece);
   return pieces;
 }
@@ -75,28 +68,83 @@ export function decodeBook(pieces: readonly string[]): { book: StockBook; atMs: 
     checkFormat(format);
     atMs = integer(at);
     for (let index = 1; index < lines.length; index++) {
-      const fields = fieldsOf(lines[index]);
-      if (fields[0] === "G") decodeGroup(book, fields);
-      else if (fields[0] === "S") sku = decodeSku(book, fields);
-      else decodeOfSku(book, sku, fields);
+      sku = decodeLine(book, sku, fieldsOf(lines[index]));
     }
   }
   return { book, atMs };
 }
 
-function encodeSku(sku: SkuState): string {
+export function encodeGroup(group: GroupState): string {
+  return `\nG\t${group.key}\t${group.version}\t${group.limit}`;
+}
+
+/** Its own line, then one for each hold and each order. */
+export function encodeSku(sku: SkuState, put: (line: string) => void): void {
   const { key, version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku;
   const { limit, priceMinor, released, holdCount, group } = sku;
   const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}\t${holdMs}\t${payMs}`;
   const counts = `${limit}\t${priceMinor}\t${released}\t${holdCount}`;
-  return `\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`;
+  put(`\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`);
+  for (const hold of sku.holds.values()) {
+    const { shopper, number, quantity, priceMinor: price, deadlineMs, orderId, wasPinned } = hold;
+    const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
+    put(`\nH\t${shopper}\t${number}\t${quantity}\t${price}\t${deadlineMs}\t${pin}`);
+  }
+  for (const [orderId, { shopper, quantity, state }] of sku.orders) {
+    put(`\nO\t${orderId}\t${shopper}\t${quantity}\t${state}`);
+  }
+}
+
+function encodeArchived(sku: ArchivedSku): string {
+  const { key, digest, version, phase, startsAtMs, endsAtMs, released, sold, group } = sku;
+  const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}`;
+  return `\nA\t${key}\t${digest}\t${rules}\t${released}\t${sold}\t${group ?? ""}`;
+}
+
+/** Puts one line into the book. `sku` is the one that holds and orders belong to; returns it. */
+export function decodeLine(
+  book: StockBook,
+  sku: SkuState | null,
+  fields: readonly string[],
+): SkuState | null {
+  switch (fields[0]) {
+    case "G":
+      decodeGroup(book, fields);
+      return sku;
+    case "A":
+      decodeArchived(book, fields);
+      return sku;
+    case "S":
+      return decodeSku(book, fields);
+    default:
+      decodeOfSku(book, sku, fields);
+      return sku;
+  }
+}
+
+function decodeArchived(book: StockBook, fields: readonly string[]): void {
+  const group = fields[9] === "" ? null : textOf(fields[9]);
+  const key = textOf(fields[1]);
+  book.archived.set(key, {
+    key,
+    digest: textOf(fields[2]),
+    version: integer(fields[3]),
+    phase: phaseOf(fields[4]),
+    startsAtMs: integer(fields[5]),
+    endsAtMs: integer(fields[6]),
+    released: integer(fields[7]),
+    sold: integer(fields[8]),
+    group,
+  });
+  if (group === null) return;
+  book.archivedGroups.set(group, [...(book.archivedGroups.get(group) ?? []), key]);
 }
 
 function decodeGroup(book: StockBook, fields: readonly string[]): void {
-  const key = textOf(fields[1]);
-  const version = integer(fields[2]);
-  const limit = integer(fields[3]);
-  book.groups.set(key, { key, version, limit, held: new Map(), bought: new Map() });
+  const group = emptyGroup(textOf(fields[1]));
+  group.version = integer(fields[2]);
+  group.limit = integer(fields[3]);
+  book.groups.set(group.key, group);
 }
 
 function decodeSku(book: StockBook, fields: readonly string[]): SkuState {
@@ -115,6 +163,7 @@ function decodeSku(book: StockBook, fields: readonly string[]): SkuState {
     const group = book.groups.get(textOf(fields[12]));
     if (group === undefined) throw corrupt(`SKU ${sku.key} names a group that is not there`);
     sku.group = group;
+    group.skus.add(sku);
   }
   book.skus.set(sku.key, sku);
   return sku;

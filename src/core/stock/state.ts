@@ -9,6 +9,7 @@
 //   S3  a hold has one deadline, moved at most once, by its first pin
 //   S4  what an order did is remembered by its id and is final (I4)
 //   S5  a group's units of a shopper = Σ over its SKUs of held + bought (I7)
+//   S6  the SKUs of a group are archived and restored together: its counts are never parted
 
 import { DeadlineHeap } from "./deadlines.ts";
 
@@ -45,6 +46,8 @@ export type GroupState = {
   limit: number;
   readonly held: Map<string, number>;
   readonly bought: Map<string, number>;
+  /** Those that share it now: they are archived together. */
+  readonly skus: Set<SkuState>;
 };
 
 export type SkuState = {
@@ -73,10 +76,31 @@ export type SkuState = {
   orders: ReadonlyMap<string, OrderEffect>;
 };
 
-/** Everything one partition decides about. */
+/** What is left in memory of a SKU whose orders are in the archive: it holds nothing. */
+export type ArchivedSku = {
+  readonly key: string;
+  /** Of the text in the archive. */
+  readonly digest: string;
+  readonly version: number;
+  readonly phase: Phase;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  readonly released: number;
+  readonly sold: number;
+  /** The key of the group that was archived with it. */
+  readonly group: string | null;
+};
+
+/**
+ * Everything one partition decides about. A SKU is in `skus` or in `archived`, never in both; a
+ * group is in `groups` or, with all of its SKUs, in `archivedGroups`.
+ */
 export type StockBook = {
   readonly skus: Map<string, SkuState>;
   readonly groups: Map<string, GroupState>;
+  readonly archived: Map<string, ArchivedSku>;
+  /** The keys of the SKUs that were archived with each group. */
+  readonly archivedGroups: Map<string, readonly string[]>;
   /** A shopper's live holds: the cart. One hold is kept bare, several as a list. */
   readonly carts: Map<string, Hold | Hold[]>;
   readonly deadlines: DeadlineHeap<Hold>;
@@ -86,9 +110,20 @@ export function emptyBook(): StockBook {
   return {
     skus: new Map(),
     groups: new Map(),
+    archived: new Map(),
+    archivedGroups: new Map(),
     carts: new Map(),
     deadlines: new DeadlineHeap<Hold>(isDeadlineOf),
   };
+}
+
+export function emptyGroup(key: string): GroupState {
+  return { key, version: 0, limit: 0, held: new Map(), bought: new Map(), skus: new Set() };
+}
+
+/** The key of the group that a SKU of the same sale calls `name`. */
+export function groupKeyOf(skuKey: string, name: string): string {
+  return `${skuKey.slice(0, skuKey.indexOf("/"))}/${name}`;
 }
 
 /** A SKU before its first configure: nothing released, so nothing can be held. */
