@@ -163,6 +163,14 @@ CREATE TABLE "shard_meta" (
 	CONSTRAINT "shard_meta_one_row" CHECK ("shard_meta"."one" = 1)
 );
 --> statement-breakpoint
+CREATE TABLE "stock_archive" (
+	"partition" integer NOT NULL,
+	"unit" text NOT NULL,
+	"digest" text NOT NULL,
+	"text" text NOT NULL,
+	CONSTRAINT "stock_archive_partition_unit_digest_pk" PRIMARY KEY("partition","unit","digest")
+);
+--> statement-breakpoint
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_merchant_id_merchants_merchant_id_fk" FOREIGN KEY ("merchant_id") REFERENCES "public"."merchants"("merchant_id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sale_versions" ADD CONSTRAINT "sale_versions_sale_id_sales_sale_id_fk" FOREIGN KEY ("sale_id") REFERENCES "public"."sales"("sale_id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "audit_of_merchant" ON "audit" USING btree ("merchant_id","at_ms");--> statement-breakpoint

@@ -171,3 +171,11 @@ CREATE TABLE `shard_meta` (
 	`shard` integer NOT NULL,
 	CONSTRAINT "shard_meta_one_row" CHECK("shard_meta"."one" = 1)
 );
+--> statement-breakpoint
+CREATE TABLE `stock_archive` (
+	`partition` integer NOT NULL,
+	`unit` text NOT NULL,
+	`digest` text NOT NULL,
+	`text` text NOT NULL,
+	PRIMARY KEY(`partition`, `unit`, `digest`)
+);

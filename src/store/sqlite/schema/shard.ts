@@ -114,6 +114,18 @@ export const ledger = sqliteTable(
   ],
 );
 
+/** Quiet SKUs out of memory: what `core/stock/archive.ts` writes, by its digest. Never changed. */
+export const stockArchive = sqliteTable(
+  "stock_archive",
+  {
+    partition: integer().notNull(),
+    unit: text().notNull(),
+    digest: text().notNull(),
+    text: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.partition, table.unit, table.digest] })],
+);
+
 /** One row: which cluster this database belongs to, and as which shard. */
 export const shardMeta = sqliteTable(
   "shard_meta",
