@@ -59,6 +59,9 @@ export class Announcements {
     for (const sku of book.skus.values()) {
       if (isSoldOut(sku)) this.#untilMs.set(sku.key, nowMs + EDGE_BOUND_MS);
     }
+    for (const { key, released, sold } of book.archived.values()) {
+      if (released === sold) this.#untilMs.set(key, nowMs + EDGE_BOUND_MS);
+    }
     this.forget(nowMs);
   }
 

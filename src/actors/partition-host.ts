@@ -1,4 +1,5 @@
 import type { Fault } from "../core/errors.ts";
+import type { Archive } from "../core/ports/archive.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
 import type { Logger } from "../core/ports/logger.ts";
@@ -10,6 +11,9 @@ import type { Recovered } from "./recovery.ts";
 /** What a partition needs of the node that it lives on. */
 export interface PartitionHost {
   readonly journal: Journal;
+  readonly archive: Archive;
+  /** SKUs of a sale that has been over for this long leave memory. */
+  readonly archiveAfterMs: number;
   readonly runtime: Runtime;
   readonly log: Logger;
   /** Node id and incarnation: no two engines ever share one. */
@@ -34,6 +38,8 @@ export interface PartitionHost {
   /** Fenced by another owner. */
   onLost(partition: number, owner: string, claim: number): void;
   onHalted(partition: number, reason: string): void;
+  onArchived(unitCount: number): void;
+  onRestored(): void;
   onUnknown(partition: number, fault: Fault): void;
   /** The store's time against the partition's. */
   onDrift(driftMs: number): void;

@@ -45,7 +45,7 @@ import { SnapshotPolicy } from "./snapshot-policy.ts";
 export class Partition {
   readonly id: number;
   readonly #host: PartitionHost;
-  readonly #inbox = new Inbox();
+  readonly #inbox: Inbox;
   #state: PartitionState = "idle";
   #isStoreAway = false;
   #turnRequested = false;
@@ -64,6 +64,7 @@ export class Partition {
   constructor(id: number, host: PartitionHost) {
     this.id = id;
     this.#host = host;
+    this.#inbox = new Inbox(id, host, () => this.#wake());
     this.#closing = new Closing(host.runtime.clock);
     this.#time = new PartitionTime(host.runtime.clock);
     this.#snapshots = new SnapshotPolicy(id, host);
@@ -147,6 +148,7 @@ export class Partition {
     this.#closing.tick(monotonicMs);
     if (this.#isLapseDue()) this.#wake();
     this.#snapshots.tick(this.#term, monotonicMs);
+    this.#inbox.tick(this.#memory.book, !this.#mayTurn || this.#closing.hasBegun, this.nowMs());
   }
 
   /**
@@ -190,11 +192,10 @@ export class Partition {
     const nowMs = this.nowMs();
     const term = this.#term;
     assert(term !== null, "a turn needs a claim");
-    const { mailbox } = this.#inbox;
-    this.#snapshots.beforeTurn(term, this.#memory, mailbox.length);
+    this.#snapshots.beforeTurn(term, this.#memory, this.#inbox.mailbox.length);
     const announcements = this.#host.announcementsOf(this.id);
     const times = { nowMs, monotonicMs, announcements };
-    const batch = decideTurn(this.#memory.book, mailbox, flight, times);
+    const batch = decideTurn(this.#memory.book, this.#inbox, flight, times);
     if (batch.eventCount > 0) {
       load(flight, batch, { term, seq: this.#memory.seq + 1, atMs: nowMs });
       this.#send(flight);
@@ -203,7 +204,7 @@ export class Partition {
     const isFresh = monotonicMs - this.#confirmedAtMs < REFUSAL_FRESH_MS;
     if (isFresh && isOnlyRefusals(flight)) this.#finish(flight);
     else if (flight.envelopes.length > 0 || flight.readings.length > 0) this.#send(flight);
-    else this.#closing.notifyQuiet();
+    else if (this.#inbox.isQuiet) this.#closing.notifyQuiet();
   }
 
   #send(flight: Flight): void {
@@ -269,7 +270,7 @@ export class Partition {
   #finish(flight: Flight): void {
     answerAll(flight, this.#memory.book, this.nowMs());
     if (!this.#inbox.isEmpty || this.#isLapseDue()) this.#wake();
-    else this.#closing.notifyQuiet();
+    else if (this.#inbox.isQuiet) this.#closing.notifyQuiet();
   }
 
   /** P4: the outcome is not known. What waits in the flight goes on waiting. */
@@ -391,7 +392,7 @@ export class Partition {
   /** When all that was accepted has been answered: at the latest when its time is up. */
   async #quiet(): Promise<void> {
     if (this.#state !== "serving" && this.#state !== "doubt") return;
-    if (this.#flight === null && this.#inbox.isEmpty) return;
+    if (this.#flight === null && this.#inbox.isQuiet) return;
     const quiet = this.#closing.whenQuiet(REQUEST_DEADLINE_MS);
     this.#wake();
     await quiet;

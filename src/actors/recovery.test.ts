@@ -223,7 +223,9 @@ describe("a journal that lies halts the partition", () => {
         return typeof value === "function" && changed === undefined ? value.bind(target) : value;
       },
     });
-    const error: unknown = await recover(journal, ok, 9).catch((cause: unknown) => cause);
+    const error: unknown = await recover({ journal, archive: bed.archive }, ok, 9).catch(
+      (cause: unknown) => cause,
+    );
     if (error instanceof Fault) return error.message;
     throw new Error("it recovered");
   }
@@ -298,7 +300,7 @@ describe("a journal that lies halts the partition", () => {
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    expect((await recover(journal, ok, 9)).snapshotSeq).toBe(9);
+    expect((await recover({ journal, archive: bed.archive }, ok, 9)).snapshotSeq).toBe(9);
   });
 
   test("the node halts the partition and goes on with the others", async () => {

@@ -3,15 +3,20 @@
 
 import { assert, AssertionError } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
+import type { Archive } from "../core/ports/archive.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
 import { apply } from "../core/stock/apply.ts";
-import { decodeBatch } from "../core/stock/codec.ts";
+import { archivedUnit, restoreUnit } from "../core/stock/archive.ts";
+import { type Batch, decodeBatch } from "../core/stock/codec.ts";
 import { decodeBook } from "../core/stock/snapshot.ts";
 import { availableOf, emptyBook, type StockBook } from "../core/stock/state.ts";
 import { isSoldOut } from "./announcements.ts";
 
 /** Bytes of journal read at once while replaying. */
 const REPLAY_READ_BYTES = 4 * 1_024 * 1_024;
+
+/** Where a book is read back from: the archive has what its batches call archived. */
+export type RecoverySource = { readonly journal: Journal; readonly archive: Archive };
 
 export type Recovered = {
   readonly book: StockBook;
@@ -29,29 +34,34 @@ export type Recovered = {
  * Rebuilds a partition's book up to `seq`, the fence's.
  *
  * Throws  Fault("journal_corrupt") when an entry is missing or wrong, twice: halt.
- *         Fault("store_unavailable" | "unknown") when the store did not answer: try again later.
+ *         Any other Fault when a store did not answer: try again later.
  */
-export async function recover(journal: Journal, term: Term, seq: number): Promise<Recovered> {
+export async function recover(source: RecoverySource, term: Term, seq: number): Promise<Recovered> {
   try {
-    return await tryReplay(journal, term.partition, seq);
+    return await tryReplay(source, term.partition, seq);
   } catch (cause) {
     // A trim or a new snapshot may have come between our two reads. Once more, then it is real.
     if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
-    return await tryReplay(journal, term.partition, seq);
+    return await tryReplay(source, term.partition, seq);
   }
 }
 
 /** What contradicts the book while it is replayed was written so: no bug of this life. */
-async function tryReplay(journal: Journal, partition: number, seq: number): Promise<Recovered> {
+async function tryReplay(
+  source: RecoverySource,
+  partition: number,
+  seq: number,
+): Promise<Recovered> {
   try {
-    return await replay(journal, partition, seq);
+    return await replay(source, partition, seq);
   } catch (cause) {
     if (cause instanceof AssertionError) throw corrupt(partition, cause.message);
     throw cause;
   }
 }
 
-async function replay(journal: Journal, partition: number, seq: number): Promise<Recovered> {
+async function replay(source: RecoverySource, partition: number, seq: number): Promise<Recovered> {
+  const { journal, archive } = source;
   const snapshot = await journal.snapshotOf(partition);
   const stored = snapshot === null ? { book: emptyBook(), atMs: 0 } : decodeBook(snapshot.pieces);
   const { book } = stored;
@@ -71,7 +81,10 @@ async function replay(journal: Journal, partition: number, seq: number): Promise
       if (entry.seq !== next) {
         throw corrupt(partition, `expected entry ${next}, found ${entry.seq}`);
       }
-      lastAtMs = applyBatch(book, entry.bytes, revived);
+      const batch = decodeBatch(entry.bytes);
+      await restoreFor(batch, book, { archive, partition });
+      applyEvents(book, batch, revived);
+      lastAtMs = batch.atMs;
       replayedBytes += entry.bytes.length;
       next++;
     }
@@ -81,13 +94,15 @@ async function replay(journal: Journal, partition: number, seq: number): Promise
   return { book, seq, snapshotSeq, replayedBytes, lastAtMs, revived };
 }
 
-/** Applies a committed batch, and notes in `revived` what was sold out before. Returns its time. */
-export function applyBatch(
-  book: StockBook,
-  bytes: string,
-  revived: Map<string, number> = new Map(),
-): number {
+/** Applies a committed batch of SKUs that are in memory. Returns its time. */
+export function applyBatch(book: StockBook, bytes: string): number {
   const batch = decodeBatch(bytes);
+  applyEvents(book, batch, new Map());
+  return batch.atMs;
+}
+
+/** Notes in `revived` what was sold out before and got units. */
+function applyEvents(book: StockBook, batch: Batch, revived: Map<string, number>): void {
   for (const { skuIndex, event } of batch.events) {
     const key = batch.skuKeys[skuIndex]!;
     // Nothing else gives units to a SKU that nobody holds.
@@ -97,18 +112,34 @@ export function applyBatch(
     apply(book, key, event);
     if (wasSoldOut && availableOf(before) > 0) revived.set(key, batch.atMs);
   }
-  return batch.atMs;
+}
+
+/** What is archived and changed in the batch was restored when it was decided. */
+async function restoreFor(
+  batch: Batch,
+  book: StockBook,
+  { archive, partition }: { readonly archive: Archive; readonly partition: number },
+): Promise<void> {
+  for (const { skuIndex, event } of batch.events) {
+    const ref = archivedUnit(book, batch.skuKeys[skuIndex]!, event);
+    // Archived again with nothing between: it is there already.
+    if (ref === null || (event.kind === "archived" && event.digest === ref.digest)) continue;
+    const text = await archive.get({ partition, ...ref });
+    if (text === null) throw corrupt(partition, `the archive has no ${ref.unit} of ${ref.digest}`);
+    restoreUnit(book, ref, text);
+  }
 }
 
 /** The stock backup must say what the book says: else one of them lies, and nothing may be sold. */
 async function compareBackup(journal: Journal, partition: number, book: StockBook): Promise<void> {
   const backup = await journal.stockOf(partition);
-  for (const sku of book.skus.values()) {
-    const backed = backup.get(sku.key) ?? 0;
-    if (backed !== availableOf(sku)) {
-      throw corrupt(partition, `${sku.key}: ${availableOf(sku)} available, backup says ${backed}`);
-    }
-  }
+  const compare = (key: string, available: number): void => {
+    const backed = backup.get(key) ?? 0;
+    if (backed === available) return;
+    throw corrupt(partition, `${key}: ${available} available, backup says ${backed}`);
+  };
+  for (const sku of book.skus.values()) compare(sku.key, availableOf(sku));
+  for (const { key, released, sold } of book.archived.values()) compare(key, released - sold);
 }
 
 function corrupt(partition: number, detail: string): Fault {

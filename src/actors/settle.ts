@@ -99,7 +99,7 @@ async function attempt(
     return await haltedIfOurs(host, term, reason);
   }
   try {
-    const recovered = await recover(host.journal, term, claimed.seq);
+    const recovered = await recover(host, term, claimed.seq);
     return { kind: "recovered", recovered, batchId: claimed.batchId, ...common };
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;

@@ -43,6 +43,9 @@ export class NodeStats {
   fenced = 0;
   unknown = 0;
   halted = 0;
+  /** Units that left memory for the archive, and came back. */
+  archived = 0;
+  restored = 0;
   /** The largest drift seen between the store's clock and a partition's, with its sign. */
   driftMs = 0;
 }

@@ -6,11 +6,13 @@
 import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
 import {
+  ARCHIVE_AFTER_MS,
   CLOCK_DRIFT_WARN_MS,
   CLOCK_SKEW_MAX_MS,
   LOADS_AT_ONCE_MAX,
   REQUEST_DEADLINE_MS,
 } from "../core/limits.ts";
+import type { Archive } from "../core/ports/archive.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
 import type { LedgerFeed } from "../core/ports/ledger-feed.ts";
 import type { LedgerRow } from "../core/ports/ledger.ts";
@@ -25,7 +27,13 @@ import type { Runtime } from "../core/ports/runtime.ts";
 import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts";
 import type { Command, HoldRefusal, Outcome, OutcomeOf } from "../core/stock/command.ts";
 import { viewOf, windowRefusal } from "../core/stock/decide.ts";
-import { availableOf, cartOf, type SkuState, type StockBook } from "../core/stock/state.ts";
+import {
+  type ArchivedSku,
+  availableOf,
+  cartOf,
+  type SkuState,
+  type StockBook,
+} from "../core/stock/state.ts";
 import { Announcements, isSoldOut } from "./announcements.ts";
 import { LoadGate } from "./load-gate.ts";
 import type { PartitionHost } from "./partition-host.ts";
@@ -44,6 +52,9 @@ const SOLD_OUT: HoldRefusal = { kind: "sold_out" };
 
 export type StockNodeOptions = {
   readonly journal: Journal;
+  readonly archive: Archive;
+  /** ARCHIVE_AFTER_MS unless given. */
+  readonly archiveAfterMs?: number;
   readonly runtime: Runtime;
   readonly log: Logger;
   readonly ledger: LedgerFeed;
@@ -59,6 +70,8 @@ export type StockNodeOptions = {
 
 export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSource {
   readonly journal: Journal;
+  readonly archive: Archive;
+  readonly archiveAfterMs: number;
   readonly runtime: Runtime;
   readonly log: Logger;
   readonly generation: string;
@@ -77,6 +90,8 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
 
   constructor(options: StockNodeOptions) {
     this.journal = options.journal;
+    this.archive = options.archive;
+    this.archiveAfterMs = options.archiveAfterMs ?? ARCHIVE_AFTER_MS;
     this.runtime = options.runtime;
     this.log = options.log;
     this.#owner = options.owner;
@@ -170,8 +185,13 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   /** Hot path (bench/hold.ts). Only while nobody holds the SKU: a holder's PUT is never refused. */
   refuseEarly(sku: SkuRef): HoldRefusal | null {
     const partition = this.#partition(sku.partition);
-    const state = partition.freshBook()?.skus.get(sku.key);
-    if (state === undefined || state.holds.size > 0) return null;
+    const book = partition.freshBook();
+    const state = book?.skus.get(sku.key);
+    if (state === undefined) {
+      const archived = book?.archived.get(sku.key);
+      return archived === undefined ? null : windowRefusal(archived, partition.nowMs());
+    }
+    if (state.holds.size > 0) return null;
     const closed = windowRefusal(state, partition.nowMs());
     if (closed !== null) return closed;
     return availableOf(state) === 0 ? SOLD_OUT : null;
@@ -226,7 +246,9 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     await this.#read({ partition: this.#partition(id), isStrict: false, leftMs }, (book) => {
       counts = keys.map((key) => {
         const state = book.skus.get(key);
-        return state === undefined ? null : countsOf(state);
+        if (state !== undefined) return countsOf(state);
+        const archived = book.archived.get(key);
+        return archived === undefined ? null : countsOfArchived(archived);
       });
     });
     return counts;
@@ -306,6 +328,14 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     this.#announce({ kind: "halted", partition, reason });
   }
 
+  onArchived(unitCount: number): void {
+    this.stats.archived += unitCount;
+  }
+
+  onRestored(): void {
+    this.stats.restored++;
+  }
+
   onUnknown(partition: number, fault: Fault): void {
     this.stats.unknown++;
     this.log.warn({ partition, fault: fault.message }, "outcome unknown: claiming again");
@@ -365,4 +395,9 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
 function countsOf(sku: SkuState): SkuCounts {
   const { key, released, held, paying, sold } = sku;
   return { skuKey: key, released, available: availableOf(sku), held, paying, sold };
+}
+
+/** It holds nothing. */
+function countsOfArchived({ key, released, sold }: ArchivedSku): SkuCounts {
+  return { skuKey: key, released, available: released - sold, held: 0, paying: 0, sold };
 }

@@ -11,6 +11,7 @@ import { type Simulator, startSimulator } from "../payments/simulator/simulator.
 import { generateWebhookSecret } from "../payments/webhook.ts";
 import { createMerchant } from "../shop/create-merchant.ts";
 import { SqliteAccounts } from "../store/sqlite/accounts.ts";
+import { SqliteArchive } from "../store/sqlite/archive.ts";
 import { SqliteCatalogue } from "../store/sqlite/catalogue.ts";
 import { SqliteClusterRecords } from "../store/sqlite/cluster-records.ts";
 import { SqliteLedger } from "../store/sqlite/ledger.ts";
@@ -59,6 +60,7 @@ export async function openEmbeddedStores(config: EmbeddedConfig): Promise<Stores
     catalogue: new SqliteCatalogue({ database, clock }),
     orders: new SqliteOrders({ database }),
     ledger: new SqliteLedger({ database }),
+    archive: new SqliteArchive({ database }),
     payments: new HttpPaymentGateway({ url: config.paymentUrl ?? simulator!.url }),
     jwtSecret,
     webhookSecret,

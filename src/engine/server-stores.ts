@@ -9,6 +9,7 @@ import type { ClusterRecord } from "../core/ports/cluster-record.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import { HttpPaymentGateway } from "../payments/http-gateway.ts";
 import { PostgresAccounts } from "../store/postgres/accounts.ts";
+import { PostgresArchive } from "../store/postgres/archive.ts";
 import { PostgresCatalogue } from "../store/postgres/catalogue.ts";
 import { PostgresClusterRecords } from "../store/postgres/cluster-records.ts";
 import { PostgresDatabase } from "../store/postgres/connect.ts";
@@ -60,6 +61,7 @@ export async function openServerStores(config: ServersConfig, log: Logger): Prom
       catalogue: new PostgresCatalogue({ database: publishing, clock }),
       orders: new PostgresOrders({ shards, bucketToShard }),
       ledger: new PostgresLedger({ shards }),
+      archive: new PostgresArchive({ shards }),
       payments: new HttpPaymentGateway({ url: config.paymentUrl }),
       jwtSecret: config.jwtSecret,
       webhookSecret: config.paymentWebhookSecret,

@@ -1,4 +1,5 @@
 import type { Accounts } from "../core/ports/accounts.ts";
+import type { Archive } from "../core/ports/archive.ts";
 import type { Catalogue } from "../core/ports/catalogue.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { ClusterRecord } from "../core/ports/cluster-record.ts";
@@ -16,6 +17,7 @@ export type Stores = {
   readonly accounts: Accounts;
   readonly orders: Orders;
   readonly ledger: Ledger;
+  readonly archive: Archive;
   readonly payments: PaymentGateway;
   readonly jwtSecret: string;
   readonly webhookSecret: string;

@@ -12,6 +12,7 @@ import type { Command, Outcome } from "../../src/core/stock/command.ts";
 import { encodeBook } from "../../src/core/stock/snapshot.ts";
 import { availableOf, emptyBook, type StockBook } from "../../src/core/stock/state.ts";
 import { LedgerProjection } from "../../src/projections/ledger-projection.ts";
+import { SqliteArchive } from "../../src/store/sqlite/archive.ts";
 import { SqliteLedger } from "../../src/store/sqlite/ledger.ts";
 import { randomFrom } from "../support/buyers.ts";
 import { LogLines } from "../support/http-fakes.ts";
@@ -72,6 +73,7 @@ async function compareAll(harness: JournalHarness): Promise<void> {
   let serving = 0;
   const node = new StockNode({
     journal,
+    archive: new SqliteArchive({ database }),
     runtime,
     log,
     ledger: projection,

@@ -1,6 +1,7 @@
 // One run: a seed and a schedule of faults in, a result out. Nothing else decides what happens.
 
 import { encodeBook } from "../../src/core/stock/snapshot.ts";
+import { MemoryArchive } from "../support/memory-archive.ts";
 import { Causes } from "./causes.ts";
 import { Chain, type ChainCounts } from "./chain.ts";
 import { type AnswerCounts, Clients } from "./clients.ts";
@@ -83,6 +84,7 @@ class Run {
       partitionCount: PARTITIONS,
       opensAtMs: ({ key }) => opening.get(key) ?? null,
       ledger: new Map(),
+      archive: new MemoryArchive(),
     };
     const ids = Array.from({ length: nodeCount }, (_, index) => `n${index}`);
     this.#cluster = new SimCluster(around, ids, (process) => this.#clients.killed(process));

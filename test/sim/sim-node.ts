@@ -1,6 +1,7 @@
 // One life of one node: the real actors on simulated time and store. A restart is another life.
 
 import { StockNode } from "../../src/actors/stock-node.ts";
+import type { Archive } from "../../src/core/ports/archive.ts";
 import type { LedgerFeed } from "../../src/core/ports/ledger-feed.ts";
 import type { Logger } from "../../src/core/ports/logger.ts";
 import type { Runtime } from "../../src/core/ports/runtime.ts";
@@ -33,6 +34,7 @@ export type Surroundings = {
   readonly opensAtMs: (sku: SkuRef) => number | null;
   /** Highest seq of each partition that the ledger has. */
   readonly ledger: Map<number, number>;
+  readonly archive: Archive;
 };
 
 export class SimNode {
@@ -45,7 +47,7 @@ export class SimNode {
   readonly #world: World;
 
   constructor(around: Surroundings, id: string, life: string) {
-    const { world, random, store, partitionCount, ledger } = around;
+    const { world, random, store, partitionCount, ledger, archive } = around;
     this.#world = world;
     this.id = id;
     this.process = new Process(`${id}/${life}`);
@@ -54,6 +56,7 @@ export class SimNode {
     this.log = loggerOf(world, this.process);
     this.stock = new StockNode({
       journal: this.journal,
+      archive,
       runtime: this.runtime,
       log: this.log,
       ledger: ledgerFeed(this.runtime, ledger),

@@ -1,6 +1,7 @@
 // A StockNode on the model journal, with time, turns and every journal call in the test's hands.
 
 import { StockNode } from "../../src/actors/stock-node.ts";
+import { ARCHIVE_AFTER_MS } from "../../src/core/limits.ts";
 import type { LedgerFeed } from "../../src/core/ports/ledger-feed.ts";
 import type { LedgerRow } from "../../src/core/ports/ledger.ts";
 import type { SkuRef } from "../../src/core/ports/stock.ts";
@@ -9,6 +10,7 @@ import type { Command, Configure, OutcomeOf, SetHold } from "../../src/core/stoc
 import { type Call, HandJournal } from "./hand-journal.ts";
 import { HandRuntime } from "./hand-runtime.ts";
 import { LogLines } from "./http-fakes.ts";
+import { MemoryArchive } from "./memory-archive.ts";
 import { ModelJournal } from "./model-journal.ts";
 
 export const START_MS = 1_800_000_000_000;
@@ -77,6 +79,7 @@ export type NodeBed = {
   readonly runtime: HandRuntime;
   readonly model: ModelJournal;
   readonly hand: HandJournal;
+  readonly archive: MemoryArchive;
   readonly ledger: HandLedger;
   readonly log: LogLines;
   readonly lost: { partition: number; owner: string }[];
@@ -113,11 +116,14 @@ export function rulesOf(rules: Partial<Configure> = {}): Configure {
 }
 
 /** Partitions 0 … count − 1 created, owned and served under view 1. */
-export async function nodeBed(options: { count?: number; serve?: boolean } = {}): Promise<NodeBed> {
-  const { count = 1, serve = true } = options;
+export async function nodeBed(
+  options: { count?: number; serve?: boolean; archiveAfterMs?: number } = {},
+): Promise<NodeBed> {
+  const { count = 1, serve = true, archiveAfterMs = ARCHIVE_AFTER_MS } = options;
   const runtime = new HandRuntime(START_MS);
   const model = new ModelJournal({ clock: runtime.clock });
   const hand = new HandJournal(model);
+  const archive = new MemoryArchive();
   const ledger = new HandLedger();
   const log = new LogLines();
   const lost: { partition: number; owner: string }[] = [];
@@ -125,6 +131,8 @@ export async function nodeBed(options: { count?: number; serve?: boolean } = {})
   const newNode = (owner = "node-1/a"): StockNode =>
     new StockNode({
       journal: hand.journal,
+      archive,
+      archiveAfterMs,
       runtime,
       log,
       ledger,
@@ -137,6 +145,7 @@ export async function nodeBed(options: { count?: number; serve?: boolean } = {})
     runtime,
     model,
     hand,
+    archive,
     ledger,
     log,
     lost,

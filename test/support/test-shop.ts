@@ -17,6 +17,7 @@ import type { ShopPorts } from "../../src/shop/ports.ts";
 import type { SaleFile } from "../../src/shop/sale-file.ts";
 import type { CheckoutRequest, CheckoutResult, Shop } from "../../src/shop/shop.ts";
 import { SqliteAccounts } from "../../src/store/sqlite/accounts.ts";
+import { SqliteArchive } from "../../src/store/sqlite/archive.ts";
 import { SqliteCatalogue } from "../../src/store/sqlite/catalogue.ts";
 import { SqliteLedger } from "../../src/store/sqlite/ledger.ts";
 import { migrateSqlite } from "../../src/store/sqlite/migrate.ts";
@@ -47,7 +48,10 @@ function onLost(): void {
   assert(false, "nobody else claims in this test");
 }
 
-export async function startTestShop(): Promise<TestShop> {
+export async function startTestShop(
+  options: { readonly archiveAfterMs?: number } = {},
+): Promise<TestShop> {
+  const { archiveAfterMs } = options;
   let passedMs = 0;
   const startMs = Date.now() - performance.now();
   const clock: Clock = {
@@ -72,6 +76,8 @@ export async function startTestShop(): Promise<TestShop> {
   const stock = new StockNode({
     ...owner,
     journal,
+    archive: new SqliteArchive({ database }),
+    ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
     runtime,
     log: QUIET,
     ledger: projection,
