@@ -19,7 +19,6 @@ import type { ClusterRecord } from "../core/ports/cluster-record.ts";
 import type { Journal } from "../core/ports/journal.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
-import type { Stock } from "../core/ports/stock.ts";
 import type { SaleDirectory } from "../shop/directory.ts";
 
 /** A start waits this long for the member list. */
@@ -29,7 +28,7 @@ const JOIN_AGAIN_MS = 500;
 export type EngineCluster = {
   readonly node: ClusterNode;
   /** The stock of all nodes. */
-  readonly stock: Stock;
+  readonly stock: Router;
   /** Live stock of all nodes. */
   readonly levels: Levels;
   readonly isConnected: () => boolean;

@@ -122,7 +122,7 @@ function engineText({ stock, ledger, version, cluster }: OpsSources): string {
   ].join("");
 }
 
-function clusterText({ node, isConnected }: EngineCluster): string {
+function clusterText({ node, isConnected, stock, levels }: EngineCluster): string {
   const { membership, ownership } = node;
   const members = membership.list?.members.length ?? 0;
   const connected = isConnected() ? 1 : 0;
@@ -135,6 +135,12 @@ function clusterText({ node, isConnected }: EngineCluster): string {
     counter("doorbuster_take_overs_total", "Taken from nobody.", ownership.takeOverCount),
     counter("doorbuster_evictions_total", "Members evicted here.", membership.evictionCount),
     counter("doorbuster_evicted_total", "This node's evictions.", membership.wasEvictedCount),
+    counter("doorbuster_forwarded_asks_total", "Asks sent to other nodes.", stock.stats.sent),
+    counter("doorbuster_moved_asks_total", "Asks whose owner had moved.", stock.stats.moved),
+    counter("doorbuster_edge_refusals_total", "Refused without asking.", levels.refusedCount),
+    gauge("doorbuster_forwarded_asks", "Asks that wait for other nodes.", [
+      `doorbuster_forwarded_asks ${stock.pendingCount}`,
+    ]),
   ].join("");
 }
 
