@@ -5,34 +5,7 @@ import type { ArmRow, BenchResult } from "./schema.ts";
 import { barPlot, compact, escape, linePlot, stackPlot } from "./svg.ts";
 import { problemsOf, sorted } from "./table.ts";
 
-const COLOURS = [
-  "#2563eb",
-  "#d97706",
-  "#059669",
-  "#dc2626",
-  "#7c3aed",
-  "#0891b2",
-  "#be185d",
-  "#65a30d",
-  "#475569",
-  "#a16207",
-  "#1e40af",
-  "#9f1239",
-];
-
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem; color: #111827; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
-th, td { padding: .25rem .5rem; border-bottom: 1px solid #e5e7eb; text-align: right; }
-th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
-.aim, .pass { color: #047857; } .fail, .void { color: #b91c1c; font-weight: 600; } .not_measured { color: #6b7280; }
-svg { width: 100%; font: 12px system-ui, sans-serif; } .whisker { stroke: #111827; stroke-width: 1.5; }
-.grid { stroke: #e5e7eb; } .line { fill: none; stroke-width: 2; }
-.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: 13px; }
-.legend li::before { content: "■ "; }
-${COLOURS.map((colour, index) => `.s${index}{fill:${colour}} .l${index}{stroke:${colour}} .k${index}::before{color:${colour}}`).join("\n")}
-@media (prefers-color-scheme: dark) { body { background: #0b0f19; color: #e5e7eb; } text { fill: #e5e7eb; } .whisker { stroke: #e5e7eb; } th, td, .grid { border-color: #374151; stroke: #374151; } }`;
+import STYLE from "./page.css" with { type: "text" };
 
 export function htmlReport(result: BenchResult): string {
   const sections = [
@@ -55,10 +28,13 @@ export function growthPage(growth: Growth): string {
 }
 
 function page(title: string, content: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title>
-<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>
-${content}
-</body></html>\n`;
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    `<title>${escape(title)}</title><meta name="viewport" content="width=device-width">`,
+    `<style>${STYLE}</style></head><body>`,
+    content,
+    "</body></html>\n",
+  ].join("\n");
 }
 
 function section(title: string, content: string): string {
@@ -75,7 +51,8 @@ function heading(result: BenchResult): string {
   );
   return `<h1>Doorbuster bench: ${state}</h1>
 <p>${escape(startedAt)} · commit ${escape(commit)} · <code>${escape(command)}</code><br>
-${escape(machine.cpu)}, ${machine.cores} cores, ${machine.memoryMb} MB, Linux ${escape(machine.kernel)}</p>
+${escape(machine.cpu)}, ${machine.cores} cores, ${machine.memoryMb} MB,
+Linux ${escape(machine.kernel)}</p>
 ${problems.length === 0 ? "" : `<ul>${problems.join("")}</ul>`}`;
 }
 
@@ -83,7 +60,9 @@ function verdicts({ verdicts: all }: BenchResult): string {
   const body = all.map((one) => {
     const value = one.value === null ? "not measured" : `${compact(one.value)} ${one.unit}`;
     const sign = one.bound === "at_least" ? "≥" : "≤";
-    return `<tr class="${one.verdict}"><td>${escape(one.title)}</td><td>${one.verdict.replace("_", " ")}</td><td>${value}</td><td>${sign} ${one.limit}</td><td>${one.aim}</td></tr>`;
+    const name = one.verdict.replace("_", " ");
+    const cells = [escape(one.title), name, value, `${sign} ${one.limit}`, String(one.aim)];
+    return `<tr class="${one.verdict}">${cellsOf(cells)}</tr>`;
   });
   return table(["what must be reached", "verdict", "measured", "limit", "aim"], body);
 }
@@ -116,7 +95,8 @@ function rows(arms: readonly ArmRow[]): string {
       row.ledger === "ok" ? "ok" : `<span class="void">void: ${escape(row.ledger)}</span>`,
     ];
     const title = escape([row.durability, row.note].filter((part) => part !== "").join("; "));
-    return `<tr><td>${escape(row.scenario)}</td><td title="${title}">${escape(row.id)}</td>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
+    const names = `<td>${escape(row.scenario)}</td><td title="${title}">${escape(row.id)}</td>`;
+    return `<tr>${names}${cellsOf(cells)}</tr>`;
   });
   const head = [
     "scenario",
@@ -139,6 +119,10 @@ function rows(arms: readonly ArmRow[]): string {
     ([id, durability]) => `<li><b>${escape(id)}</b>: ${escape(durability)}</li>`,
   );
   return `${table(head, body)}<p>What an acknowledged hold survives:</p><ul>${classes.join("")}</ul>`;
+}
+
+function cellsOf(cells: readonly string[]): string {
+  return cells.map((cell) => `<td>${cell}</td>`).join("");
 }
 
 function table(head: readonly string[], body: readonly string[]): string {
@@ -216,7 +200,8 @@ function made({ versions, settings, selfTests, wrk, skipped }: BenchResult): str
   const lines = [
     ...Object.entries(versions).map(([name, version]) => `${name} ${version}`),
     ...Object.entries(settings).map(([name, value]) => `${name}: ${value}`),
-    `stall test: p95 ${selfTests.stallP95Ms.toFixed(0)} ms and p99 ${selfTests.stallP99Ms.toFixed(0)} ms; truth 100 and 180`,
+    `stall test: p95 ${selfTests.stallP95Ms.toFixed(0)} ms and p99 ` +
+      `${selfTests.stallP99Ms.toFixed(0)} ms; truth 100 and 180`,
     `generator alone ${compact(selfTests.headroomPerSecond)}/s`,
     `oversell: ${selfTests.oversellCaught}`,
     ...wrk.map(

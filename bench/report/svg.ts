@@ -22,7 +22,7 @@ export function barPlot(bars: readonly Bar[], unit: string): string {
     const middle = y + 10;
     return [
       text(LABEL - 8, y + 14, label, "end"),
-      `<rect class="s0" x="${LABEL}" y="${y + 2}" width="${(x(value) - LABEL).toFixed(1)}" height="16"/>`,
+      `${rectangle(0, { x: LABEL, y: y + 2, width: x(value) - LABEL })}</rect>`,
       `<path class="whisker" d="M${x(min).toFixed(1)} ${middle}H${x(max).toFixed(1)}"/>`,
       text(x(max) + 6, y + 14, `${compact(value)} ${unit}`, "start"),
     ].join("");
@@ -45,7 +45,8 @@ export function stackPlot(
     let x = LABEL;
     const pieces = roles.map((role, colour) => {
       const width = ((stack.parts[role] ?? 0) / largest) * PLOT;
-      const piece = `<rect class="s${colour}" x="${x.toFixed(1)}" y="${y + 2}" width="${width.toFixed(1)}" height="16"><title>${escape(role)} ${compact(stack.parts[role] ?? 0)} ${unit}</title></rect>`;
+      const title = `${escape(role)} ${compact(stack.parts[role] ?? 0)} ${unit}`;
+      const piece = `${rectangle(colour, { x, y: y + 2, width })}<title>${title}</title></rect>`;
       x += width;
       return piece;
     });
@@ -97,6 +98,12 @@ export function linePlot(lines: readonly Line[], xAxis: Axis, yAxis: Axis): stri
   return svg(height, [...grid, ...drawn].join("\n")) + legend(lines.map(({ label }) => label));
 }
 
+/** Left open: a title may go inside. */
+function rectangle(colour: number, at: { x: number; y: number; width: number }): string {
+  const place = `x="${at.x.toFixed(1)}" y="${at.y}" width="${at.width.toFixed(1)}" height="16"`;
+  return `<rect class="s${colour}" ${place}>`;
+}
+
 function svg(height: number, content: string): string {
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img">\n${content}\n</svg>`;
 }
@@ -107,7 +114,8 @@ function legend(labels: readonly string[]): string {
 }
 
 function text(x: number, y: number, content: string, anchor: "start" | "middle" | "end"): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escape(content)}</text>`;
+  const place = `x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}"`;
+  return `<text ${place}>${escape(content)}</text>`;
 }
 
 export function escape(content: string): string {

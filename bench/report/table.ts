@@ -6,7 +6,8 @@ const MARK = { aim: "✓✓", pass: "✓", fail: "✗", not_measured: "·" } as 
 
 export function terminalReport(result: BenchResult): string {
   const parts = [
-    `${result.passed ? "PASSED" : "FAILED"}  ${result.mode} run, ${result.tookS.toFixed(0)} s, seed ${result.seed}, commit ${result.commit}`,
+    `${result.passed ? "PASSED" : "FAILED"}  ${result.mode} run, ` +
+      `${result.tookS.toFixed(0)} s, seed ${result.seed}, commit ${result.commit}`,
     verdictTable(result.verdicts),
     ...problemsOf(result).map((problem) => `✗ ${problem}`),
     ...result.warnings.map((warning) => `! ${warning}`),
