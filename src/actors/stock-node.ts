@@ -219,12 +219,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
 
   async counts(skus: readonly SkuRef[]): Promise<readonly (SkuCounts | null)[]> {
     const counts: (SkuCounts | null)[] = skus.map(() => null);
-    const byPartition = new Map<number, number[]>();
-    skus.forEach((sku, index) => {
-      const list = byPartition.get(sku.partition);
-      if (list === undefined) byPartition.set(sku.partition, [index]);
-      else list.push(index);
-    });
+    const byPartition = Map.groupBy(skus.keys(), (index) => skus[index]!.partition);
     await Promise.allSettled(
       [...byPartition].map(async ([id, indexes]) => {
         const keys = indexes.map((index) => skus[index]!.key);

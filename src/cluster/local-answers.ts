@@ -66,12 +66,7 @@ export class LocalAnswers {
   /** In the order of `skus`; null where the partition is not here or knows no such SKU. */
   async counts(skus: readonly SkuRef[], leftMs: number): Promise<(Counted | null)[]> {
     const counts: (Counted | null)[] = skus.map(() => null);
-    const indexesOf = new Map<number, number[]>();
-    skus.forEach((sku, index) => {
-      const indexes = indexesOf.get(sku.partition);
-      if (indexes === undefined) indexesOf.set(sku.partition, [index]);
-      else indexes.push(index);
-    });
+    const indexesOf = Map.groupBy(skus.keys(), (index) => skus[index]!.partition);
     await Promise.allSettled(
       [...indexesOf].map(async ([partition, indexes]) => {
         const keys = indexes.map((index) => skus[index]!.key);
