@@ -31,6 +31,7 @@ const CALLS = [
   "POST /v1/sessions",
   "GET /v1/sales",
   "GET /v1/sales/{sale}",
+  "GET /v1/sales/{sale}/events",
   "GET /v1/sales/{sale}/skus",
   "PUT /v1/sales/{sale}/skus/{sku}/hold",
   "DELETE /v1/sales/{sale}/skus/{sku}/hold",
