@@ -198,6 +198,8 @@ describe("changes of a sale", () => {
   const bad: [string, unknown, string, string][] = [
     ["extend", { endsAt: "tomorrow" }, "endsAt", MERCHANT_KEY],
     ["extend", { endsAt: "2037-01-01T00:00:00" }, "endsAt", MERCHANT_KEY],
+    // A year of five digits is no RFC 3339, and no sale file could say it.
+    ["extend", { endsAt: "9999-12-31T23:59:59-23:59" }, "endsAt", MERCHANT_KEY],
     ["skus/phone/stock", { delta: 0 }, "delta", MERCHANT_KEY],
     ["skus/phone/stock", { delta: 1.5 }, "delta", MERCHANT_KEY],
     ["skus/phone/stock", { delta: 1, sku: "x" }, "sku", MERCHANT_KEY],

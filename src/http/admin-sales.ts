@@ -4,6 +4,7 @@ import { z } from "zod";
 
 import { ADMIN_BODY_BYTES_MAX, STOCK_UNITS_MAX } from "../core/limits.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
+import { INSTANT } from "../core/sale/time.ts";
 import { parseSaleFile, type SaleFile, saleFileSchema } from "../shop/sale-file.ts";
 import type { SaleChange } from "../shop/shop.ts";
 import { APPLY_ANSWERS, applyAnswer, isOthers, isOwn, planSchema } from "./admin-apply.ts";
@@ -106,7 +107,10 @@ function namedChange(context: HttpContext, kind: "pause" | "resume" | "end" | "c
 }
 
 function extend(context: HttpContext): Endpoint {
-  const endsAt = z.iso.datetime({ offset: true }).describe("RFC 3339 with an offset or Z");
+  const endsAt = z.iso
+    .datetime({ offset: true })
+    .regex(INSTANT, { error: "must be of the years 2000 to 2999, to the millisecond at most" })
+    .describe("RFC 3339 with an offset or Z, as exact as in a sale file");
   return endpoint({
     method: "POST",
     path: "/v1/admin/sales/:sale/extend",
