@@ -64,8 +64,15 @@ export class ClusterNode {
     const { membership } = this;
     const [view, handOff] = [this.#view, this.#handOff];
     this.ownership = new Ownership({
-      ...{ id, partitions, bus, local, runtime, log },
-      ...{ membership, view, handOff },
+      id,
+      partitions,
+      bus,
+      local,
+      runtime,
+      log,
+      membership,
+      view,
+      handOff,
       // Announced at once: until then the others ask the owner before.
       onChanged: () => this.#beatSoon(),
     });

@@ -65,7 +65,7 @@ export function encodeControl(message: ControlMessage): string {
       return `${head}\t${message.to}\t${message.number}`;
     case "give":
       return `${head}\t${message.partition}\t${message.view}\t${message.number}`;
-    case "reply": {
+    default: {
       const { to, partition, number, isGiven } = message;
       return `${head}\t${to}\t${partition}\t${number}\t${isGiven ? "given" : "kept"}`;
     }

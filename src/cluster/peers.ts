@@ -43,13 +43,14 @@ export class Peers {
    */
   async isAlive(id: string, incarnation: string): Promise<boolean> {
     this.#alive.clear();
-    let isGone = false;
-    for (let waitedMs = 0; waitedMs < ALIVE_WAIT_MS && !isGone; waitedMs += ALIVE_STEP_MS) {
+    const answer = { isGone: false };
+    for (let waitedMs = 0; waitedMs < ALIVE_WAIT_MS; waitedMs += ALIVE_STEP_MS) {
       this.ping(id, () => {
-        isGone = true;
+        answer.isGone = true;
       });
       await this.#runtime.pause(ALIVE_STEP_MS);
       if (this.#alive.has(incarnation)) return true;
+      if (answer.isGone) return false;
     }
     return false;
   }

@@ -193,10 +193,21 @@ export class ClusterBed {
     const local = new FencedPartitions(this.fences, runtime, partitions);
     const lines: string[] = [];
     const node: BedNode = {
-      ...{ id, process, bus, local, lines, joined: null, fatal: null },
+      id,
+      process,
+      bus,
+      local,
+      lines,
+      joined: null,
+      fatal: null,
       mayServe: options.mayServe ?? true,
       cluster: new ClusterNode({
-        ...{ id, partitions, bus, runtime, local, clusterId: CLUSTER_ID },
+        id,
+        partitions,
+        bus,
+        runtime,
+        local,
+        clusterId: CLUSTER_ID,
         address: () => `http://${id}`,
         formats: options.formats ?? { oldest: 1, newest: 1 },
         store: simMemberStore({ world, network, random, table, nodeId: id, process }),
