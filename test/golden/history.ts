@@ -10,6 +10,9 @@ export const AT_MS = 1_796_054_400_123;
 
 const A = "diwali-drop/phone-x-128";
 const B = "diwali-drop/phone-x-256";
+const C = "last-year/diya";
+const D = "last-year/lamp-red";
+const E = "last-year/lamp-blue";
 
 const rules = {
   kind: "configured",
@@ -51,6 +54,12 @@ export const EVENTS: readonly (readonly [key: string, event: StockEvent])[] = [
   [A, { kind: "confirmed", shopper: "s5", orderId: "ord_5", quantity: 1, fromPin: false }],
   [A, { kind: "returned", orderId: "ord_5" }],
   [A, { kind: "refused", shopper: "s6", orderId: "ord_6", quantity: 2 }],
+  [C, { ...rules, phase: "ended", released: 3 }],
+  [C, { kind: "confirmed", shopper: "s7", orderId: "ord_7", quantity: 1, fromPin: false }],
+  [C, { kind: "archived", digest: "1h2j3k4m5n6p7" }],
+  [D, { ...rules, phase: "cancelled", group: "lamps", groupLimit: 3 }],
+  [E, { ...rules, phase: "cancelled", group: "lamps", groupLimit: 3 }],
+  [E, { kind: "archived", digest: "7p6n5m4k3j2h1" }],
 ];
 
 export function history(): { batch: string; pieces: string[]; book: StockBook } {

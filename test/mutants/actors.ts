@@ -150,8 +150,8 @@ export const ACTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "no backup comparison",
     file: recovery,
-    find: "if (backed !== availableOf(sku)) {",
-    replace: "if (backed < 0) {",
+    find: "if (backed === available) return;",
+    replace: "if (backed >= 0) return;",
   },
   {
     name: "replay stops one short",
