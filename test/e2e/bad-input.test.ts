@@ -221,8 +221,8 @@ describe.each(MODES)("%s", (mode) => {
     world = await startWorld(mode);
     await world.openSale({ sale: SALE, skus: [{ sku: "shoe", stock: 10 }] });
     shopperToken = await world.token("tester");
-  });
-  afterAll(() => world.stop());
+  }, 60_000);
+  afterAll(() => world.stop(), 60_000);
 
   async function ask(request: Row[1]) {
     const { method, path, as = "nobody", body, type = "application/json", headers } = request;

@@ -19,7 +19,7 @@ afterEach(async () => {
   await world?.stop();
   world = undefined;
   forgetFolder(folder);
-});
+}, 60_000);
 
 describe.each(MODES)("%s", (mode) => {
   test.each([

@@ -15,8 +15,8 @@ describe.each(MODES)("%s", (mode) => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld(mode);
-  });
-  afterAll(() => world.stop());
+  }, 60_000);
+  afterAll(() => world.stop(), 60_000);
 
   test("I4: the same PUT 200 times at once is one hold and one answer", async () => {
     await world.openSale({ sale: "puts", skus: [{ sku: "shoe", stock: 100 }] });

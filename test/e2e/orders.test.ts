@@ -15,8 +15,8 @@ describe.each(MODES)("%s", (mode) => {
   beforeAll(async () => {
     // A slow card is slow only where no event tells its end before its answer.
     world = await startWorld(mode, { events: false });
-  });
-  afterAll(() => world.stop());
+  }, 60_000);
+  afterAll(() => world.stop(), 60_000);
 
   test("a hold does not lapse at its first deadline while its payment is under way", async () => {
     await open(world, "slow", { holdFor: "5s" });

@@ -18,7 +18,7 @@ let world: World | undefined;
 afterEach(async () => {
   await world?.stop();
   world = undefined;
-});
+}, 60_000);
 
 describe.each(MODES)("%s", (mode) => {
   test("I1, I5, I7: a stampede ends with exactly its stock held, and a second one with it sold", async () => {

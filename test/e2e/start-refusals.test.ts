@@ -15,11 +15,11 @@ beforeAll(async () => {
     startRedis({ config: { appendfsync: "everysec" } }),
   ]);
   await world.engine.end();
-});
+}, 60_000);
 afterAll(async () => {
   await careless.stop();
   await world.stop();
-});
+}, 60_000);
 
 type Change = (
   shards: readonly string[],

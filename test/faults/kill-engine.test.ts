@@ -17,7 +17,7 @@ let world: World | undefined;
 afterEach(async () => {
   await world?.stop();
   world = undefined;
-});
+}, 60_000);
 
 const ENGINE_KILLS = rounds({ short: 4, long: 20 });
 /** So that there is something left to buy in the last round. */

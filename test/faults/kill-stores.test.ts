@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const server of world?.servers?.postgres ?? []) server.resume();
   await world?.stop();
   world = undefined;
-});
+}, 60_000);
 
 test(
   `I1, I2, I5, I9: Redis is killed ${KILLS} times and hangs once under load`,

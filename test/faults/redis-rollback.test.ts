@@ -23,7 +23,7 @@ let world: World | undefined;
 afterEach(async () => {
   await world?.stop();
   world = undefined;
-});
+}, 60_000);
 
 /** The engine meets the loss while it runs, or when it starts. */
 const MEETS = ["while it runs", "when it starts"] as const;

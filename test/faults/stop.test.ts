@@ -24,7 +24,7 @@ afterEach(async () => {
   second = undefined;
   await world?.stop();
   world = undefined;
-});
+}, 60_000);
 
 describe.each(MODES)("%s", (mode) => {
   test("I2, I8: SIGTERM under load answers all that was accepted and loses nothing", async () => {
