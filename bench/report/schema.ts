@@ -7,7 +7,7 @@ export const SCHEMA_VERSION = 1;
 
 const spread = z.object({ median: z.number(), min: z.number(), max: z.number() });
 const atLoad = z.object({
-  /** Of the capacity. */
+  /** Of the capacity, or of the lowest rate tried when none was kept. */
   loadPercent: z.number(),
   ratePerSecond: z.number(),
   p50Ms: z.number(),

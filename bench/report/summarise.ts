@@ -48,7 +48,10 @@ function rowOf(group: readonly Sample[], profiles: readonly LatencyProfile[]): A
     p50Ms: at70?.p50Ms ?? median((one) => one.p50Ms),
     p99Ms: at70?.p99Ms ?? median((one) => one.p99Ms),
     p999Ms: at70?.p999Ms ?? median((one) => one.p999Ms),
-    latencyAt: at70 === undefined ? latencyAtOf(scenario) : "70 % of capacity",
+    latencyAt:
+      at70 === undefined
+        ? latencyAtOf(scenario)
+        : `70 % of ${profile?.capacityPerSecond === null ? "the lowest rate tried" : "capacity"}`,
     capacityPerSecond: profile?.capacityPerSecond ?? null,
     latency,
     cpuUsPerRequest: Object.fromEntries(

@@ -9,8 +9,10 @@ export function terminalReport(result: BenchResult): string {
     `${result.passed ? "PASSED" : "FAILED"}  ${result.mode} run, ` +
       `${result.tookS.toFixed(0)} s, seed ${result.seed}, commit ${result.commit}`,
     verdictTable(result.verdicts),
-    ...problemsOf(result).map((problem) => `✗ ${problem}`),
-    ...result.warnings.map((warning) => `! ${warning}`),
+    [
+      ...problemsOf(result).map((problem) => `✗ ${problem}`),
+      ...result.warnings.map((warning) => `! ${warning}`),
+    ].join("\n"),
     armTable(result.arms),
     latencyTable(result.arms),
     ...result.skipped.map(({ id, reason }) => `skipped ${id}: ${reason}`),

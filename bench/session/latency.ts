@@ -43,8 +43,10 @@ export async function profileLatency(
     await warmUp(trial, "hot", plan, plan.warmupMs);
     const capacity = await capacityOf(trial, session, saturatedPerSecond);
     const at: LatencyAt[] = [];
-    for (const loadPercent of capacity === null ? [] : LOAD_PERCENTS) {
-      const ratePerSecond = ((capacity ?? 0) * loadPercent) / 100;
+    // An arm that kept no rate is shown at shares of the lowest that it was offered.
+    const lowest = (plan.capacityShares.at(-1) ?? 1) * saturatedPerSecond;
+    for (const loadPercent of LOAD_PERCENTS) {
+      const ratePerSecond = ((capacity ?? lowest) * loadPercent) / 100;
       const printed = arm.output().length;
       const measured = await measure(trial, openLoad(session, ratePerSecond, plan.latencyMs));
       at.push({

@@ -124,6 +124,7 @@ function headroomOf(
   return { headroom, problems };
 }
 
+const OTHER_MAX = 0.01;
 const SPREAD_MAX = 0.15;
 const STEAL_MAX = 2;
 
@@ -135,8 +136,13 @@ function warningsOf(rows: readonly ArmRow[], machine: BenchResult["machine"]): s
   if (machine.loadBefore > machine.cores / 2) {
     warnings.push(`noisy: load average was ${machine.loadBefore.toFixed(1)} before the start`);
   }
-  for (const { id, scenario, answersPerSecond, generatorUtilisation } of rows) {
+  for (const row of rows) {
+    const { id, scenario, answersPerSecond, generatorUtilisation, otherPerSecond } = row;
     const { median, min, max } = answersPerSecond;
+    if (otherPerSecond > OTHER_MAX * median) {
+      const other = Math.round(otherPerSecond);
+      warnings.push(`${id} ${scenario}: ${other} answers a second were neither yes nor no`);
+    }
     if (median > 0 && (max - min) / 2 / median > SPREAD_MAX) {
       warnings.push(
         `noisy: ${id} ${scenario} spreads from ${Math.round(min)} to ${Math.round(max)}`,
