@@ -9,6 +9,7 @@ import type { LedgerFeed } from "../src/core/ports/ledger-feed.ts";
 import type { Logger } from "../src/core/ports/logger.ts";
 import { steadyClock, systemRuntime } from "../src/engine/runtime.ts";
 import { RedisJournal } from "../src/store/redis/redis-journal.ts";
+import { MemoryArchive } from "../test/support/memory-archive.ts";
 import { startRedis } from "../test/support/servers.ts";
 
 const MOVES = Number(process.argv[2] ?? 40);
@@ -36,6 +37,7 @@ const nodes = journals.map((journal, index) => {
   const owner = `node-${index}/1`;
   return new StockNode({
     journal,
+    archive: new MemoryArchive(),
     runtime,
     log,
     ledger,
