@@ -1,6 +1,7 @@
 // Deliberate breakages of partitions and of the ledger's projection. Each must make the unit tests
 // of its folder fail; `bun run scripts/mutants.ts` runs them all.
 
+import { ARCHIVE_MUTANTS } from "./archive.ts";
 import type { Mutant } from "./mutant.ts";
 
 const partition = "src/actors/partition.ts";
@@ -12,6 +13,7 @@ const mailbox = "src/actors/mailbox.ts";
 const time = "src/actors/partition-time.ts";
 
 export const ACTOR_MUTANTS: readonly Mutant[] = [
+  ...ARCHIVE_MUTANTS,
   {
     name: "P2: reply before commit",
     file: partition,
