@@ -10,7 +10,8 @@ exec </dev/null
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=${DOORBUSTER_DATA_DIR:-$root/.doorbuster}
-mkdir -p "$data"
+# Its user's alone: shoppers' data and secrets.
+(umask 077 && mkdir -p "$data")
 data=$(cd "$data" && pwd)
 port=${DOORBUSTER_PORT:-3000}
 url=http://127.0.0.1:$port

@@ -3,6 +3,7 @@
 import { Database } from "bun:sqlite";
 
 import { Fault } from "../../core/errors.ts";
+import { makePrivateFile } from "./private-file.ts";
 
 /** `PRAGMA user_version` of the file; another number is another format. */
 export const JOURNAL_FILE_VERSION = 1;
@@ -70,6 +71,7 @@ export function openJournalFile(path: string): Database {
 
 function openFile(path: string): Database {
   try {
+    makePrivateFile(path);
     return new Database(path, { create: true, strict: true });
   } catch (error) {
     throw openFaultOf(error, path);

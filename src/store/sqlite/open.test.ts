@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { getTableColumns, getTableName, is } from "drizzle-orm";
@@ -42,6 +42,16 @@ describe("an embedded database", () => {
     expect(pragma(database, "journal_mode")).toBe("wal");
     expect(pragma(database, "synchronous")).toBe(2);
     expect(pragma(database, "foreign_keys")).toBe(1);
+    database.close();
+  });
+
+  test("is its user's alone: it has e-mails, addresses and hashes", () => {
+    const name = "private.sqlite";
+    const database = new SqliteDatabase({ path: join(folder, name) });
+    database.client.run("create table a (b)");
+    const files = readdirSync(folder).filter((file) => file.startsWith(name));
+    expect(files.toSorted()).toEqual([name, `${name}-shm`, `${name}-wal`]);
+    for (const file of files) expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
     database.close();
   });
 

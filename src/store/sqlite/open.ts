@@ -11,6 +11,7 @@ import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 
 import { Fault } from "../../core/errors.ts";
 import { StatementRefused } from "../statement-refused.ts";
+import { makePrivateFile } from "./private-file.ts";
 
 export type SqliteDrizzle = BunSQLiteDatabase;
 
@@ -64,6 +65,7 @@ function opened(options: SqliteOptions): Database {
   const { path, exclusive = false } = options;
   let client: Database | null = null;
   try {
+    makePrivateFile(path);
     client = new Database(path, { create: true, readwrite: true, strict: true });
     client.run(`pragma busy_timeout = ${BUSY_MS}`);
     // Before WAL: then no shared memory is made, and the lock is kept from the first write on.
