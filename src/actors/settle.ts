@@ -93,18 +93,22 @@ async function attempt(
     const reason = `the journal is at ${claimed.seq}, this node has committed ${request.memory.seq}`;
     return { kind: "halted", reason };
   }
-  const ledgerSeq = await host.ledgerSeq(partition);
-  if (ledgerSeq > claimed.seq) {
-    const reason = `the journal is at ${claimed.seq}, the ledger already has ${ledgerSeq}`;
+  // Side by side: whoever waits for this partition waits for the slower of the two only.
+  const [ledger, recovery] = await Promise.allSettled([
+    host.ledgerSeq(partition),
+    recover(host, term, claimed.seq),
+  ]);
+  if (ledger.status === "rejected") throw ledger.reason;
+  if (ledger.value > claimed.seq) {
+    const reason = `the journal is at ${claimed.seq}, the ledger already has ${ledger.value}`;
     return await haltedIfOurs(host, term, reason);
   }
-  try {
-    const recovered = await recover(host, term, claimed.seq);
-    return { kind: "recovered", recovered, batchId: claimed.batchId, ...common };
-  } catch (cause) {
-    if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
-    return await haltedIfOurs(host, term, cause.message);
+  if (recovery.status === "fulfilled") {
+    return { kind: "recovered", recovered: recovery.value, batchId: claimed.batchId, ...common };
   }
+  const cause: unknown = recovery.reason;
+  if (!(cause instanceof Fault) || cause.code !== "journal_corrupt") throw cause;
+  return await haltedIfOurs(host, term, cause.message);
 }
 
 /** What was read after the claim may be a next owner's work: then it is not for us to judge. */

@@ -163,7 +163,7 @@ describe("dying, pausing, being cut off", () => {
     bed.run(8_000);
     expect(bed.ids).toEqual(["a", "c"]);
     expect(bed.isWhole([a, c])).toBe(true);
-    bed.world.resume(b.process);
+    bed.world.resume(b.process, "timer");
     bed.run(4_500);
     expect(bed.ids).toEqual(["a", "c"]);
     bed.until("b is back", () => bed.ids.length === 3, 2_000);
@@ -182,7 +182,7 @@ describe("dying, pausing, being cut off", () => {
     ] as const) {
       bed.world.pause(b.process);
       bed.until("it is evicted", () => bed.ids.length === 1, 8_000);
-      bed.world.resume(b.process);
+      bed.world.resume(b.process, "timer");
       const tookMs = bed.until("it is back", () => bed.ids.length === 2, 40_000);
       expect(tookMs).toBeGreaterThan(lowMs);
       expect(tookMs).toBeLessThan(highMs);

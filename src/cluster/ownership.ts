@@ -6,9 +6,10 @@
 //       partition on it; the claim carries the list's view.
 //   O2  Fenced under a view: no claim of that partition again before a newer one.
 //   O3  What is served is served until somebody asks for it or fences it, wherever it is placed.
-//   O4  At most PULLS_AT_ONCE_MAX take-overs at once, the busiest first.
+//   O4  At most PULLS_AT_ONCE_MAX take-overs at once, of these PULLS_OF_LIVING_MAX from owners that
+//       still serve; the busiest first.
 
-import { PULLS_AT_ONCE_MAX } from "../core/limits.ts";
+import { PULLS_AT_ONCE_MAX, PULLS_OF_LIVING_MAX } from "../core/limits.ts";
 import type { Bus } from "../core/ports/bus.ts";
 import type { LocalPartitions, OwnershipChange } from "../core/ports/local-partitions.ts";
 import type { Logger } from "../core/ports/logger.ts";
@@ -84,10 +85,14 @@ export class Ownership {
       // Given away before it was served.
       if (this.#local.partition(partition).state !== "loading") this.#starting.delete(partition);
     }
+    let living = [...this.#starting.values()].filter(({ from }) => from !== null).length;
     if (this.#starting.size >= PULLS_AT_ONCE_MAX) return;
     for (const partition of this.#wanted(list.view)) {
       if (this.#starting.size >= PULLS_AT_ONCE_MAX) return;
-      this.#start(partition, list.view);
+      const from = this.#view.formerOwnerOf(partition);
+      if (from !== null && living >= PULLS_OF_LIVING_MAX) continue;
+      if (from !== null) living++;
+      this.#start({ partition, view: list.view, from });
     }
   }
 
@@ -198,8 +203,12 @@ export class Ownership {
     return wanted.map(({ partition }) => partition);
   }
 
-  #start(partition: number, view: number): void {
-    const from = this.#view.formerOwnerOf(partition);
+  #start(request: {
+    readonly partition: number;
+    readonly view: number;
+    readonly from: string | null;
+  }): void {
+    const { partition, view, from } = request;
     const startedAtMs = this.#runtime.clock.monotonicMs();
     this.#starting.set(partition, { view, from, startedAtMs });
     this.#claimedView.set(partition, view);

@@ -183,8 +183,13 @@ export const WELL_CONNECTED_MS = 3_000;
 export const LOOP_LAG_MAX_MS = 100;
 /** An evicted node comes back after the first of these, the next time after the second. */
 export const REJOIN_AFTER_MS = [5_000, 30_000] as const;
-/** Partitions that a node takes over at once, and how long a former owner may take to give one. */
+/**
+ * Partitions that a node takes over at once. Of living owners fewer: they share what CPU there is,
+ * so more at once makes each pause longer and the whole no shorter (bench/hand-off.ts).
+ */
 export const PULLS_AT_ONCE_MAX = 8;
+export const PULLS_OF_LIVING_MAX = 2;
+/** How long a former owner may take to give one. */
 export const GIVE_WAIT_MS = 500;
 /** Members of a cluster (issue: 50 nodes), with room for a rolling replacement. */
 export const MEMBERS_MAX = 128;
