@@ -8,7 +8,7 @@ import { NatsBus } from "../../src/cluster/nats/nats-bus.ts";
 import { nodeSubject } from "../../src/cluster/subjects.ts";
 import type { Bus } from "../../src/core/ports/bus.ts";
 import { systemRuntime } from "../../src/engine/runtime.ts";
-import { type CutProxy, startProxy } from "../support/cut-proxy.ts";
+import { type FaultProxy, startProxy } from "../support/fault-proxy.ts";
 import { LogLines, systemClock } from "../support/http-fakes.ts";
 import { startNats, type TestNats } from "../support/servers.ts";
 import { busSuite, connected, Inbox } from "./bus.suite.ts";
@@ -54,7 +54,7 @@ async function natsBus(url: string, nodeId: string, clusterId = CLUSTER_ID): Pro
 }
 
 busSuite("nats-server", () => {
-  const proxies = new Map<string, CutProxy>();
+  const proxies = new Map<string, FaultProxy>();
   const buses: Bus[] = [];
   return Promise.resolve({
     async connect(nodeId, clusterId = CLUSTER_ID) {

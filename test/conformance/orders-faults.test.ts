@@ -12,7 +12,7 @@ import { bucketOf } from "../../src/core/ids.ts";
 import { BUCKETS } from "../../src/core/limits.ts";
 import { PostgresDatabase } from "../../src/store/postgres/connect.ts";
 import { PostgresOrders } from "../../src/store/postgres/orders.ts";
-import { type CuttingProxy, startCuttingProxy } from "../support/cutting-proxy.ts";
+import { type FaultProxy, startProxy } from "../support/fault-proxy.ts";
 import { OrderLoad } from "../support/order-load.ts";
 import { fresh, sampleOrder, shopperWhere, stepOf } from "../support/order-samples.ts";
 import { openShards } from "../support/order-shards.ts";
@@ -34,7 +34,7 @@ const faultCodeOf = (call: Promise<unknown>) => call.then((value) => value, code
 
 describe("a connection that is cut", () => {
   let server: TestPostgres;
-  let proxy: CuttingProxy;
+  let proxy: FaultProxy;
   let database: PostgresDatabase;
   let orders: PostgresOrders;
   let sql: ReturnType<typeof operator>;
@@ -42,7 +42,7 @@ describe("a connection that is cut", () => {
   beforeAll(async () => {
     server = await startPostgres();
     await Promise.all((await openShards(server, 1)).map((shard) => shard.close()));
-    proxy = await startCuttingProxy(server.port);
+    proxy = await startProxy({ port: server.port });
     const url = server.url("shard_0").replace(`:${server.port}`, `:${proxy.port}`);
     database = new PostgresDatabase({ url });
     orders = new PostgresOrders({ shards: [database], bucketToShard: ONE_SHARD });

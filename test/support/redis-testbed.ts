@@ -8,7 +8,7 @@ import { Fault } from "../../src/core/errors.ts";
 import type { Commit, Term } from "../../src/core/ports/journal.ts";
 import { keysOf } from "../../src/store/redis/keys.ts";
 import { RedisJournal } from "../../src/store/redis/redis-journal.ts";
-import { type CutProxy, startProxy } from "./cut-proxy.ts";
+import { type FaultProxy, startProxy } from "./fault-proxy.ts";
 import { startRedis, type TestRedis } from "./servers.ts";
 
 export const DEADLINE_MS = 300;
@@ -25,7 +25,7 @@ export type RedisTestbed = {
   readonly redis: TestRedis;
   /** Straight to the server, past the proxy. */
   readonly admin: Redis;
-  readonly proxy: CutProxy;
+  readonly proxy: FaultProxy;
   journal: RedisJournal;
   journalAt(port: number): RedisJournal;
   claimOf(partition?: number): Promise<Term>;
@@ -45,7 +45,7 @@ export async function redisTestbed(): Promise<RedisTestbed> {
     await redis.stop();
   });
 
-  let proxy: CutProxy | null = null;
+  let proxy: FaultProxy | null = null;
   let journal: RedisJournal | null = null;
   beforeEach(async () => {
     await admin.flushall();
