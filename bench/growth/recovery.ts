@@ -13,7 +13,7 @@ import { RedisJournal } from "../../src/store/redis/redis-journal.ts";
 import { startRedis } from "../../test/support/servers.ts";
 
 const KEY = "bench/hot";
-const BATCH_EVENTS = 256;
+const BATCH_EVENTS = 2_048;
 const TRIES = 3;
 
 /** Returns: for each length, the best of three recoveries in seconds, from claim to serving. */

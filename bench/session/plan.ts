@@ -100,6 +100,7 @@ const BEYOND_HOT: Readonly<Partial<Record<ArmId, readonly Scenario[]>>> = {
  * `bare` and `elysia` are the same for every scenario: their hot row is the reference for all.
  */
 export function scenariosOf(arm: ArmId, plan: Plan, round: number): readonly Scenario[] {
+  if (arm === "bare" || arm === "elysia") return ["hot"];
   return plan.scenarios.filter((scenario) => {
     // A million requests take half a minute: once is enough.
     if (scenario === "flash" && round > 0) return false;

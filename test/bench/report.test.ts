@@ -8,6 +8,7 @@ import { type ArmRow, type BenchResult, benchResult } from "../../bench/report/s
 import { summarise } from "../../bench/report/summarise.ts";
 import { terminalReport } from "../../bench/report/table.ts";
 import type { Figures } from "../../bench/session/measure.ts";
+import { scenariosOf } from "../../bench/session/plan.ts";
 import type { Sample } from "../../bench/session/rounds.ts";
 import { judge } from "../../bench/thresholds.ts";
 import { forgetFolder, temporaryFolder } from "../support/process.ts";
@@ -199,6 +200,14 @@ describe("the command line", () => {
       ["doorbuster"],
       90_000,
     ]);
+  });
+
+  test("the reference runs whatever scenario is asked for, a million requests only once", () => {
+    const flash = parseOptions(["--scenario", "flash", "--arms", "bare,doorbuster"]);
+    if (flash.kind !== "run") throw new Error("a run");
+    expect(scenariosOf("bare", flash.plan, 0)).toEqual(["hot"]);
+    expect(scenariosOf("doorbuster", flash.plan, 0)).toEqual(["flash"]);
+    expect(scenariosOf("doorbuster", flash.plan, 1)).toEqual([]);
   });
 
   const folder = temporaryFolder("bench-report");
