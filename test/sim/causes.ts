@@ -2,6 +2,7 @@
 // on its way at the time, and that was not told no. One request is the cause of one event at most,
 // however often the network doubled it (I4, I8).
 
+import { REQUEST_DEADLINE_MS } from "../../src/core/limits.ts";
 import type { Command } from "../../src/core/stock/command.ts";
 import type { StockEvent } from "../../src/core/stock/event.ts";
 import { Violation } from "./shadow.ts";
@@ -13,13 +14,23 @@ export type Attempt = {
   readonly command: Command;
   readonly nodeId: string;
   readonly sentMs: number;
+  /** When a node read it: later than it was sent when the node was paused. */
+  enteredMs: number;
   /** Infinity as long as it may still be done: pending, or of unknown outcome. */
   doneByMs: number;
   /** False once the answer was that nothing was done. */
   mayHaveActed: boolean;
 };
 
-type Happened = { readonly event: StockEvent; readonly atMs: number };
+type Happened = {
+  readonly event: StockEvent;
+  readonly atMs: number;
+  /** When its batch was decided. */
+  readonly decidedMs: number;
+};
+
+/** Nothing is decided for somebody who has given up: what a message's age may be wrong by. */
+const DECIDED_WITHIN_MS = REQUEST_DEADLINE_MS + 250;
 
 export class Causes {
   readonly #attempts = new Map<string, Attempt[]>();
@@ -31,10 +42,15 @@ export class Causes {
     listIn(this.#attempts, key).push(attempt);
   }
 
-  happened(skuKey: string, event: StockEvent, atMs: number): void {
+  happened(
+    skuKey: string,
+    event: StockEvent,
+    at: { readonly atMs: number; readonly decidedMs: number },
+  ): void {
+    const { atMs, decidedMs } = at;
     if (event.kind === "held") this.#heldAtMs.set(`${skuKey} ${event.number}`, atMs);
     if (event.kind === "lapsed") return;
-    listIn(this.#events, subjectOf(skuKey, event)).push({ event, atMs });
+    listIn(this.#events, subjectOf(skuKey, event)).push({ event, atMs, decidedMs });
   }
 
   /** When a hold was journaled; NaN when it never was. */
@@ -52,10 +68,12 @@ export class Causes {
 }
 
 /** The one whose time is up first; nobody else could use it later. */
-function causeOf(key: string, { event, atMs }: Happened, unused: ReadonlySet<Attempt>): Attempt {
+function causeOf(key: string, happened: Happened, unused: ReadonlySet<Attempt>): Attempt {
+  const { event, atMs, decidedMs } = happened;
   let cause: Attempt | null = null;
   for (const attempt of unused) {
     if (!attempt.mayHaveActed || attempt.sentMs > atMs || attempt.doneByMs < atMs) continue;
+    if (decidedMs > attempt.enteredMs + DECIDED_WITHIN_MS) continue;
     if (!asksFor(attempt.command, event)) continue;
     if (cause === null || attempt.doneByMs < cause.doneByMs) cause = attempt;
   }

@@ -143,7 +143,7 @@ export class Chain implements StoreObserver {
       const key = skuKeys[skuIndex]!;
       apply(chain.book, key, event);
       this.#shadow.apply({ key, event, nowMs, batchAtMs: atMs });
-      this.#causes.happened(key, event, nowMs);
+      this.#causes.happened(key, event, { atMs: nowMs, decidedMs: atMs - EPOCH_MS });
     }
     for (const { skuKey, delta } of request.deltas) {
       chain.stock.set(skuKey, (chain.stock.get(skuKey) ?? 0) + delta);

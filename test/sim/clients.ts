@@ -102,6 +102,7 @@ export class Clients {
       command,
       nodeId,
       sentMs: this.#world.nowMs,
+      enteredMs: Number.NEGATIVE_INFINITY,
       doneByMs: Number.POSITIVE_INFINITY,
       mayHaveActed: true,
     };
@@ -119,6 +120,7 @@ export class Clients {
       };
       this.#waits(process, open);
       this.#world.after(HOP_MS, process, () => {
+        attempt.enteredMs = this.#world.nowMs;
         // As the HTTP edge does: some refusals need nobody.
         const early = command.kind === "hold" ? stock.refuseEarly(sku) : null;
         if (early !== null) {

@@ -35,7 +35,7 @@ export type SimFault = {
 };
 
 const FAULTS_MIN = 5;
-const FAULTS_MAX = 9;
+const FAULTS_MAX = 10;
 const KINDS_MIN = 3;
 
 /** Longest of each kind. */
@@ -66,7 +66,7 @@ export function scheduleOf(random: Random, nodes: number, untilMs: number): read
   while (faults.length < count || kinds.size < KINDS_MIN) {
     const kind = random.pick(FAULT_KINDS);
     kinds.add(kind);
-    const forMs = Math.floor(random.between(0.02, 1) ** 2 * LONGEST_MS[kind]);
+    const forMs = Math.floor(random.between(0.02, 1) ** 1.5 * LONGEST_MS[kind]);
     const node = random.integer(0, nodes - 1);
     faults.push({
       kind,

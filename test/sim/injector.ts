@@ -70,7 +70,7 @@ export class Injector {
       case "pause":
         if (node === null || node.process.isPaused) return () => {};
         this.#world.pause(node.process);
-        return () => this.#world.resume(node.process);
+        return () => this.#world.resume(node.process, fault.force < 0.5 ? "timer" : "socket");
       case "cut_pair":
         this.#network.cutPair(id, other);
         return () => this.#network.healPair(id, other);

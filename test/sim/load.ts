@@ -15,8 +15,9 @@ const VISITS = 9;
 const TRIES_MAX = 40;
 /** By then the nodes have found each other. */
 const OPENS_MS = 800;
-const CROWD = 10;
-const CROWD_MS = 2_000;
+const CROWDS = 4;
+const CROWD = 6;
+const CROWD_MS = 1_500;
 /** Money that comes after the pay window. */
 const LATE_MS_MAX = 10_000;
 
@@ -54,6 +55,7 @@ export class Load {
   readonly #clients: Clients;
   readonly #skus: readonly SimSku[];
   readonly #untilMs: number;
+  readonly #faultsAtMs: readonly number[];
   #orderCount = 0;
   /** Who is not home yet. */
   readonly people = new Set<string>();
@@ -64,12 +66,15 @@ export class Load {
     readonly clients: Clients;
     readonly skus: readonly SimSku[];
     readonly untilMs: number;
+    /** When something goes wrong, there is a flurry. */
+    readonly faultsAtMs: readonly number[];
   }) {
     this.#world = options.world;
     this.#random = options.random;
     this.#clients = options.clients;
     this.#skus = options.skus;
     this.#untilMs = options.untilMs;
+    this.#faultsAtMs = options.faultsAtMs;
   }
 
   get skus(): readonly SimSku[] {
@@ -78,7 +83,7 @@ export class Load {
 
   start(): void {
     for (const sku of this.#skus) this.#run(`the merchant of ${sku.key}`, this.#sell(sku));
-    this.#run("the crowd", this.#crowd());
+    this.#run("the crowds", this.#crowds());
     for (let index = 0; index < SHOPPERS; index++)
       this.#run(`shopper-${index}`, this.#shop(`shopper-${index}`));
   }
@@ -174,21 +179,53 @@ export class Load {
     if (outcome?.kind !== "sold" || random.chance(0.7)) return;
     await this.#clients.pause(OPENS_MS + random.between(0, 3_000));
     await this.#ask(sku, { kind: "return", ...order, quantity });
+    // A gateway's event comes a second time.
+    if (random.chance(0.5)) await this.#ask(sku, { kind: "confirm", ...order, quantity });
   }
 
-  /** Twice everybody wants the same few units at once: they are sold, and one comes back. */
-  async #crowd(): Promise<void> {
+  /** At the worst moments: everybody wants the same few units, or changes their minds. */
+  async #crowds(): Promise<void> {
     const random = this.#random;
-    for (let times = 0; times < 2; times++) {
-      await this.#clients.pause(random.between(4_000, this.#untilMs / 2 - CROWD_MS));
-      const sku = this.#skus[this.#skus.length - 1]!;
-      await this.#configure(sku, { released: sku.rules.released + random.integer(0, 2) });
-      const untilMs = this.#world.nowMs + CROWD_MS;
-      await Promise.all(
-        Array.from({ length: CROWD }, (_, index) =>
-          this.#jostle(`c${times}-${index}`, sku, untilMs),
-        ),
-      );
+    for (let times = 0; times < CROWDS; times++) {
+      const atMs = random.pick(this.#faultsAtMs) + random.between(-CROWD_MS / 2, CROWD_MS);
+      const sku = random.chance(0.5) ? this.#skus[this.#skus.length - 1]! : random.pick(this.#skus);
+      const isFlurry = times % 2 === 0;
+      this.#run(`crowd ${times}`, this.#crowd({ name: `c${times}`, sku, atMs, isFlurry }));
+    }
+    await this.#clients.pause(0);
+  }
+
+  async #crowd(request: {
+    readonly name: string;
+    readonly sku: SimSku;
+    readonly atMs: number;
+    readonly isFlurry: boolean;
+  }): Promise<void> {
+    const { name, sku, atMs, isFlurry } = request;
+    const random = this.#random;
+    await this.#clients.pause(Math.max(2 * OPENS_MS, atMs));
+    const untilMs = this.#world.nowMs + CROWD_MS;
+    const crowd = Array.from({ length: CROWD }, (_, index) => {
+      const shopper = `${name}-${index}`;
+      return isFlurry
+        ? this.#fidget(shopper, [sku, random.pick(this.#skus)], untilMs)
+        : this.#jostle(shopper, sku, untilMs);
+    });
+    await Promise.all(crowd);
+  }
+
+  /** Takes, changes, repeats and gives back, as fast as the answers come. */
+  async #fidget(shopper: string, skus: readonly SimSku[], untilMs: number): Promise<void> {
+    const random = this.#random;
+    while (this.#world.nowMs < untilMs) {
+      const sku = random.pick(skus);
+      const isHold = random.chance(0.65);
+      const quantity = random.chance(0.8) ? 1 : 2;
+      const command: Command = isHold
+        ? { kind: "hold", shopper, quantity }
+        : { kind: "give_back", shopper };
+      await this.#clients.ask(sku, command, 1);
+      await this.#clients.pause(random.between(10, 200));
     }
   }
 

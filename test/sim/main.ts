@@ -6,6 +6,7 @@
 //           --runs     how many seeds from there on (default 1,000; with --seed alone, 1)
 //           --minutes  stop after this many
 //           --workers  processes' worth of threads (default: one a core)
+//           --brief    stop at the first failure, say which, keep nothing
 //           --log      print the event log of the (last) failing run, or of a single run
 // Exit    0 when every run holds and everything that must happen has; 1 otherwise.
 
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     runs: { type: "string" },
     minutes: { type: "string" },
     workers: { type: "string" },
+    brief: { type: "boolean", default: false },
     log: { type: "boolean", default: false },
   },
 });
@@ -75,7 +77,7 @@ const first = numberOf(values.seed, Math.floor(Math.random() * FRESH_SEEDS));
 const runs = numberOf(values.runs, values.seed === undefined ? 1_000 : 1);
 const workers = Math.max(1, Math.min(numberOf(values.workers, availableParallelism()), runs));
 const forMs = numberOf(values.minutes, 60) * 60_000;
-print(`seeds ${first} to ${first + runs - 1}, ${workers} workers`);
+if (!values.brief) print(`seeds ${first} to ${first + runs - 1}, ${workers} workers`);
 
 const campaign = combined(
   await Promise.all(
@@ -84,7 +86,7 @@ const campaign = combined(
         first: first + index,
         step: workers,
         count: Math.ceil((runs - index) / workers),
-        failuresMax: FAILURES_MAX,
+        failuresMax: values.brief ? 1 : FAILURES_MAX,
         forMs,
       }),
     ),
@@ -92,9 +94,12 @@ const campaign = combined(
 );
 
 let shown: RunResult | null = runs === 1 ? runSeed(first) : null;
-for (const { seed } of campaign.failed) shown = await report(seed);
+for (const { seed } of campaign.failed) {
+  if (values.brief) print(`seed ${seed}: ${runSeed(seed).failure?.message ?? "holds now"}`);
+  else shown = await report(seed);
+}
 if (values.log && shown !== null) print(shown.lines.join("\n"));
-print(summaryOf(campaign));
+if (!values.brief) print(summaryOf(campaign));
 const missing = runs > 1 ? missingOf(campaign) : [];
 if (missing.length > 0) print(`never happened: ${missing.join(", ")}`);
 process.exit(campaign.failed.length === 0 && missing.length === 0 ? 0 : 1);

@@ -111,7 +111,9 @@ export class Oracle {
         return sku.facts.some(fromMs, (fact) => freeOf(fact) === outcome.available);
       default:
         return sku.facts.some(fromMs, ({ rules }) => {
-          return rules !== null && this.#windowIsSo(rules, outcome.kind, fromMs);
+          // The edges know when a sale opens before its SKUs do.
+          if (rules === null) return outcome.kind === "not_open";
+          return this.#windowIsSo(rules, outcome.kind, fromMs);
         });
     }
   }

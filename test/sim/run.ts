@@ -46,8 +46,8 @@ export function runSeed(seed: number, faults?: readonly SimFault[]): RunResult {
   const plan = new Random(seed, 1);
   const nodeCount = plan.chance(0.75) ? 3 : plan.integer(4, 5);
   const schedule = faults ?? scheduleOf(plan, nodeCount, BUSY_UNTIL_MS);
-  const run = new Run(seed, nodeCount);
-  run.go(schedule);
+  const run = new Run(seed, nodeCount, schedule);
+  run.go();
   const { counts, failure } = run;
   const { lines } = run.world;
   return { seed, faults: schedule, failure, counts, hash: run.world.hash(), lines };
@@ -64,8 +64,10 @@ class Run {
   readonly #clients: Clients;
   readonly #load: Load;
   readonly #injector: Injector;
+  readonly #faults: readonly SimFault[];
 
-  constructor(seed: number, nodeCount: number) {
+  constructor(seed: number, nodeCount: number, faults: readonly SimFault[]) {
+    this.#faults = faults;
     const { world } = this;
     const shadow = this.#shadow;
     const causes = this.#causes;
@@ -101,6 +103,7 @@ class Run {
       clients: this.#clients,
       skus,
       untilMs: BUSY_UNTIL_MS,
+      faultsAtMs: faults.length > 0 ? faults.map(({ atMs }) => atMs) : [BUSY_UNTIL_MS / 2],
     });
     this.#injector = new Injector({
       world,
@@ -122,13 +125,13 @@ class Run {
     return new Violation("bug", text);
   }
 
-  go(faults: readonly SimFault[]): void {
+  go(): void {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       void this.#store.model.create(partition, GENERATION);
     }
     this.#cluster.startAll();
     this.#load.start();
-    this.#injector.arm(faults);
+    this.#injector.arm(this.#faults);
     this.#look();
     this.#runUntil(QUIET_AT_MS, () => this.#atQuiet());
     this.#runUntil(PROBE_AT_MS, () => this.#atProbe());

@@ -1,6 +1,7 @@
 // The simulated NATS: one server, one connection for each process, messages that are lost, late,
 // doubled and out of order. It knows what a real server knows: who is subscribed at this moment.
 
+import { isRouterMessage } from "../../src/cluster/wire-message.ts";
 import type { BroadcastTopic, Bus } from "../../src/core/ports/bus.ts";
 import type { Runtime } from "../../src/core/ports/runtime.ts";
 import type { Random } from "./random.ts";
@@ -106,7 +107,10 @@ export class SimNetwork {
         if (onNoResponder !== null) this.#world.after(this.#hopMs(), from.process, onNoResponder);
         return;
       }
-      this.#deliver(from, target, () => target.receive(payload));
+      // A router measures ages from the fastest message of a peer: the first one must not be late.
+      const isFirst = isRouterMessage(payload) && !target.met.has(from);
+      if (isFirst) target.met.add(from);
+      this.#deliver(from, target, () => target.receive(payload), isFirst);
     });
   }
 
@@ -121,11 +125,11 @@ export class SimNetwork {
     });
   }
 
-  #deliver(from: SimBus, target: SimBus, receive: () => void): void {
+  #deliver(from: SimBus, target: SimBus, receive: () => void, isPrompt = false): void {
     if (target.link !== "up" || this.#cuts.has(pairOf(from.nodeId, target.nodeId))) return;
     const { loss, duplication } = this.weather;
-    if (loss > 0 && this.#random.chance(loss)) return;
-    this.#world.after(this.#lateMs(), target.process, receive);
+    if (!isPrompt && loss > 0 && this.#random.chance(loss)) return;
+    this.#world.after(isPrompt ? this.#hopMs() : this.#lateMs(), target.process, receive);
     if (duplication > 0 && this.#random.chance(duplication)) {
       this.#world.after(this.#lateMs() + this.#random.between(0, 50), target.process, receive);
     }
@@ -169,6 +173,8 @@ export class SimBus implements Bus {
   link: "up" | "silent" | "down" = "up";
   isConnected = true;
   connectedAtMs: number;
+  /** Whose router it has heard. */
+  readonly met = new WeakSet<SimBus>();
   readonly #network: SimNetwork;
   readonly #runtime: Runtime;
   #onMessage: ((payload: string) => void) | null = null;

@@ -23,22 +23,22 @@ export function simRuntime(world: World, process: Process, random: Random): Runt
   };
   return {
     clock,
-    soon: (task) => world.after(SOON_MS, process, task),
+    soon: (task) => world.after(SOON_MS, process, task, "timer"),
     every: (everyMs, task) => {
       let isOver = false;
       const fire = (): void => {
         if (isOver) return;
-        world.after(everyMs, process, fire);
+        world.after(everyMs, process, fire, "timer");
         task();
       };
-      world.after(everyMs * random.unit(), process, fire);
+      world.after(everyMs * random.unit(), process, fire, "timer");
       return () => {
         isOver = true;
       };
     },
     pause: (pauseMs) =>
       new Promise<void>((resolve) => {
-        world.after(Math.max(0, pauseMs), process, resolve);
+        world.after(Math.max(0, pauseMs), process, resolve, "timer");
       }),
   };
 }

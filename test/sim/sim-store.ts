@@ -191,9 +191,10 @@ export class JournalLink implements Journal {
         return;
       }
       connection.inFlight.add(reject);
-      world.after(COMMIT_DEADLINE_MS, this.#process, () => {
+      const onDeadline = (): void => {
         if (connection.inFlight.has(reject)) this.#doubt(purpose, "no answer in time");
-      });
+      };
+      world.after(COMMIT_DEADLINE_MS, this.#process, onDeadline, "timer");
       if (this.isCut) return;
       const isLate = random.chance(this.#store.lateRequests);
       const lateMs = isLate ? random.between(200, 5_000) : 0;

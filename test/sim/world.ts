@@ -12,6 +12,10 @@ import { drainMicrotasks } from "bun:jsc";
 
 import { assert } from "../../src/core/assert.ts";
 
+/** `timer`: of the process' own clock; `socket`: something that came in. */
+export type TaskKind = "timer" | "socket";
+type Waiting = { readonly kind: TaskKind; readonly run: () => void };
+
 /** One life of one program. A restart is another process. */
 export class Process {
   readonly name: string;
@@ -21,7 +25,7 @@ export class Process {
   resumedMs = 0;
   /** What its OS clock is off by. */
   wallOffsetMs = 0;
-  readonly waiting: (() => void)[] = [];
+  readonly waiting: Waiting[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -33,6 +37,7 @@ type Task = {
   readonly order: number;
   /** Null: of the world itself, never paused. */
   readonly process: Process | null;
+  readonly kind: TaskKind;
   readonly run: () => void;
 };
 
@@ -74,20 +79,28 @@ export class World {
     }
   }
 
-  after(delayMs: number, process: Process | null, run: () => void): void {
+  after(
+    delayMs: number,
+    process: Process | null,
+    run: () => void,
+    kind: TaskKind = "socket",
+  ): void {
     assert(delayMs >= 0, "nothing happens before now");
-    this.#push({ atMs: this.nowMs + delayMs, order: this.#order++, process, run });
+    this.#push({ atMs: this.nowMs + delayMs, order: this.#order++, process, kind, run });
   }
 
   pause(process: Process): void {
     process.isPaused = true;
   }
 
-  /** What waited runs now, in its order. */
-  resume(process: Process): void {
+  /** What waited runs now, in its order; an event loop looks at one kind before the other. */
+  resume(process: Process, first: TaskKind): void {
     process.isPaused = false;
     process.resumedMs = this.nowMs;
-    for (const run of process.waiting.splice(0)) this.after(0, process, run);
+    const waiting = process.waiting.splice(0);
+    const isFirst = waiting.filter(({ kind }) => kind === first);
+    const others = waiting.filter(({ kind }) => kind !== first);
+    for (const { kind, run } of [...isFirst, ...others]) this.after(0, process, run, kind);
   }
 
   kill(process: Process): void {
@@ -107,11 +120,11 @@ export class World {
     this.nowMs = untilMs;
   }
 
-  #runTask({ process, run }: Task): void {
+  #runTask({ process, kind, run }: Task): void {
     if (process !== null) {
       if (!process.isAlive) return;
       if (process.isPaused) {
-        process.waiting.push(run);
+        process.waiting.push({ kind, run });
         return;
       }
     }
