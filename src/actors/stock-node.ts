@@ -10,6 +10,7 @@ import {
   CLOCK_DRIFT_WARN_MS,
   CLOCK_SKEW_MAX_MS,
   LOADS_AT_ONCE_MAX,
+  READ_WAIT_MS,
   REQUEST_DEADLINE_MS,
 } from "../core/limits.ts";
 import type { Archive } from "../core/ports/archive.ts";
@@ -199,7 +200,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
 
   async cart(shopper: string): Promise<{ holds: readonly CartHold[]; complete: boolean }> {
     const answers = await Promise.allSettled(
-      this.#partitions.map(({ id }) => this.cartOf(id, shopper, REQUEST_DEADLINE_MS)),
+      this.#partitions.map(({ id }) => this.cartOf(id, shopper, READ_WAIT_MS)),
     );
     const answered = answers.filter((answer) => answer.status === "fulfilled");
     const holds = answered.flatMap(({ value }) => value);
@@ -223,7 +224,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     await Promise.allSettled(
       [...byPartition].map(async ([id, indexes]) => {
         const keys = indexes.map((index) => skus[index]!.key);
-        const counted = await this.countsOf(id, keys, REQUEST_DEADLINE_MS);
+        const counted = await this.countsOf(id, keys, READ_WAIT_MS);
         indexes.forEach((index, position) => {
           counts[index] = counted[position] ?? null;
         });

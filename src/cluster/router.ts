@@ -6,7 +6,7 @@
 // Does not own  partitions, placement, the bus.
 
 import { Fault } from "../core/errors.ts";
-import { COUNTS_PAGE, REQUEST_DEADLINE_MS } from "../core/limits.ts";
+import { COUNTS_PAGE, READ_WAIT_MS, REQUEST_DEADLINE_MS } from "../core/limits.ts";
 import type { Bus } from "../core/ports/bus.ts";
 import type { LocalPartitions } from "../core/ports/local-partitions.ts";
 import type { Logger } from "../core/ports/logger.ts";
@@ -105,7 +105,7 @@ export class Router implements Stock {
 
   async cart(shopper: string): Promise<{ holds: readonly CartHold[]; complete: boolean }> {
     const { here, away, orphans } = this.#partitionsByOwner();
-    const asked: Promise<Answer>[] = [this.#local.cart(shopper, here, REQUEST_DEADLINE_MS)];
+    const asked: Promise<Answer>[] = [this.#local.cart(shopper, here, READ_WAIT_MS)];
     for (const [nodeId, partitions] of away) {
       asked.push(this.#lookAway(nodeId, { kind: "cart", shopper, partitions }));
     }
@@ -165,7 +165,7 @@ export class Router implements Stock {
   }
 
   #lookAway(nodeId: string, question: Question): Promise<Answer> {
-    const deadlineMs = this.#nowMs() + REQUEST_DEADLINE_MS;
+    const deadlineMs = this.#nowMs() + READ_WAIT_MS;
     return new Promise((resolve, reject) => {
       this.#remote.askNode(nodeId, question, deadlineMs, resolve, reject);
     });
@@ -173,7 +173,7 @@ export class Router implements Stock {
 
   async #countsAt(nodeId: string, skus: readonly SkuRef[]): Promise<readonly (SkuCounts | null)[]> {
     if (nodeId === this.#options.self) {
-      return namedCounts(skus, await this.#local.counts(skus, REQUEST_DEADLINE_MS));
+      return namedCounts(skus, await this.#local.counts(skus, READ_WAIT_MS));
     }
     const answer = await this.#lookAway(nodeId, { kind: "counts", skus });
     return answer.kind === "counts" ? namedCounts(skus, answer.counts) : [];

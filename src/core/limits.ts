@@ -75,6 +75,9 @@ export const CRASH_PAUSE_MS = 100;
 export const REQUEST_DEADLINE_MS = 3_000;
 export const CHECKOUT_DEADLINE_MS = 8_000;
 
+/** A cart or a count goes without the owners that have not answered by then. */
+export const READ_WAIT_MS = 2_500;
+
 /** A checkout answers 202 after this. */
 export const CHECKOUT_WAIT_MS = 5_000;
 
@@ -200,6 +203,7 @@ assert(
 );
 assert(CONFIGURES_AT_ONCE_MAX < MAILBOX_RESERVE_MAX, "an apply leaves room for money and returns");
 assert(CONFIGURES_AT_ONCE_MAX < RESTORE_WAITING_MAX, "an apply may concern archived SKUs alone");
+assert(READ_WAIT_MS < REQUEST_DEADLINE_MS, "what is known leaves before the deadline");
 assert(APPLY_WAIT_MS < REQUEST_DEADLINE_MS, "a 202 leaves before the deadline");
 assert(APPLY_WAIT_MS < SWEEP_VERSIONS_AFTER_MS, "the sweeper leaves running applies alone");
 assert(
