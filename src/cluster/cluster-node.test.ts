@@ -263,6 +263,20 @@ describe("handing over", () => {
     expect(bed.ids).toEqual(["a", "c"]);
   });
 
+  test("a drained node that cannot say so leaves as soon as it can", () => {
+    const bed = new ClusterBed(16);
+    const [a, b] = bed.startAll("a", "b") as [BedNode, BedNode];
+    void a.cluster.drain("b");
+    bed.until("b gives", () => b.local.given.length > 0, 2_000);
+    bed.table.lostReplies = 1;
+    bed.run(10_000);
+    expect(b.cluster.status).not.toBe("left");
+    bed.table.lostReplies = 0;
+    bed.until("b has left", () => b.cluster.status === "left", 15_000);
+    expect(bed.ids).toEqual(["a"]);
+    bed.until("a owns all", () => bed.isWhole([a]), 15_000);
+  });
+
   test("the last node that is drained keeps its partitions until another comes", () => {
     const bed = new ClusterBed();
     const [a] = bed.startAll("a") as [BedNode];

@@ -205,7 +205,12 @@ export class Membership {
     const { id } = this.#options;
     const incarnation = this.#incarnation;
     this.#status = "leaving";
-    await this.keeper.change((members) => withoutMember(members, { id, incarnation }));
+    try {
+      await this.keeper.change((members) => withoutMember(members, { id, incarnation }));
+    } catch (cause) {
+      this.#status = "in";
+      throw cause;
+    }
     this.#status = "left";
     this.#options.log.info({ view: this.list?.view }, "left the cluster");
   }
