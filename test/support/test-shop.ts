@@ -5,7 +5,9 @@ import { StockNode } from "../../src/actors/stock-node.ts";
 import { assert } from "../../src/core/assert.ts";
 import { BUCKETS } from "../../src/core/limits.ts";
 import type { ApiKeyOwner } from "../../src/core/ports/accounts.ts";
+import type { Archive } from "../../src/core/ports/archive.ts";
 import type { Clock } from "../../src/core/ports/clock.ts";
+import type { Journal } from "../../src/core/ports/journal.ts";
 import type { Logger } from "../../src/core/ports/logger.ts";
 import type { Runtime } from "../../src/core/ports/runtime.ts";
 import type { SkuCounts } from "../../src/core/ports/stock.ts";
@@ -38,6 +40,8 @@ export type TestShop = {
   readonly shop: Shop & ShopChores;
   readonly gateway: MemoryGateway;
   readonly stock: StockNode;
+  /** Another life of the owner of all partitions, on the same stores. */
+  newStock(): StockNode;
   /** Moves all clocks on. */
   pass(passedMs: number): void;
   nowMs(): number;
@@ -48,10 +52,20 @@ function onLost(): void {
   assert(false, "nobody else claims in this test");
 }
 
+/** What a shop runs on. */
+export type TestStores = Pick<ShopPorts, "catalogue" | "orders" | "accounts" | "ledger"> & {
+  readonly journal: Journal;
+  readonly archive: Archive;
+  close(): Promise<void>;
+};
+
 export async function startTestShop(
-  options: { readonly archiveAfterMs?: number } = {},
+  options: {
+    readonly archiveAfterMs?: number;
+    readonly openStores?: (clock: Clock) => Promise<TestStores>;
+  } = {},
 ): Promise<TestShop> {
-  const { archiveAfterMs } = options;
+  const { archiveAfterMs, openStores = openSqliteStores } = options;
   let passedMs = 0;
   const startMs = Date.now() - performance.now();
   const clock: Clock = {
@@ -67,32 +81,36 @@ export async function startTestShop(
     },
     pause: (pauseMs) => Bun.sleep(pauseMs),
   };
-  const database = new SqliteDatabase({ path: ":memory:" });
-  migrateSqlite(database);
-  const journal = new SqliteJournal({ path: ":memory:", clock });
-  const ledger = new SqliteLedger({ database });
+  const stores = await openStores(clock);
+  const { journal, archive, catalogue, orders, accounts, ledger } = stores;
   const projection = new LedgerProjection({ ledger, journal, runtime, log: QUIET });
-  const owner = { owner: "node-1/1", generation: "g1", partitionCount: PARTITIONS };
-  const stock = new StockNode({
-    ...owner,
-    journal,
-    archive: new SqliteArchive({ database }),
-    ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
-    runtime,
-    log: QUIET,
-    ledger: projection,
-    onLost,
-  });
+  const owner = { generation: "g1", partitionCount: PARTITIONS };
+  let lives = 0;
+  const newStock = (): StockNode => {
+    const stock = new StockNode({
+      ...owner,
+      owner: `node-1/${++lives}`,
+      journal,
+      archive,
+      ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
+      runtime,
+      log: QUIET,
+      ledger: projection,
+      onLost,
+    });
+    for (let partition = 0; partition < PARTITIONS; partition++) stock.own(partition, lives);
+    return stock;
+  };
   for (let partition = 0; partition < PARTITIONS; partition++) {
     await journal.create(partition, owner.generation);
-    stock.own(partition, 1);
   }
+  const stock = newStock();
   const gateway = new MemoryGateway();
   const ports: ShopPorts = {
     stock,
-    catalogue: new SqliteCatalogue({ database, clock }),
-    orders: new SqliteOrders({ database }),
-    accounts: new SqliteAccounts({ database }),
+    catalogue,
+    orders,
+    accounts,
     ledger,
     payments: gateway,
     passwords: {
@@ -111,6 +129,7 @@ export async function startTestShop(
     shop,
     gateway,
     stock,
+    newStock,
     pass: (moreMs) => {
       passedMs += moreMs;
     },
@@ -119,10 +138,27 @@ export async function startTestShop(
       await shop.stop();
       await stock.stop();
       await projection.stop(1_000);
+      await stores.close();
+    },
+  };
+}
+
+function openSqliteStores(clock: Clock): Promise<TestStores> {
+  const database = new SqliteDatabase({ path: ":memory:" });
+  migrateSqlite(database);
+  const journal = new SqliteJournal({ path: ":memory:", clock });
+  return Promise.resolve({
+    journal,
+    archive: new SqliteArchive({ database }),
+    catalogue: new SqliteCatalogue({ database, clock }),
+    orders: new SqliteOrders({ database }),
+    accounts: new SqliteAccounts({ database }),
+    ledger: new SqliteLedger({ database }),
+    close: async () => {
       await journal.close();
       database.close();
     },
-  };
+  });
 }
 
 const ARGON = { algorithm: "argon2id", memoryCost: 8, timeCost: 1 } as const;
