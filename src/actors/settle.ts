@@ -51,6 +51,7 @@ export type SettleRequest = {
 /** Tries until it knows, or the partition is given up. Never throws for the store's faults. */
 export async function settle(host: PartitionHost, request: SettleRequest): Promise<Settled> {
   let retryMs = RETRY_MS_MIN;
+  let said = "";
   for (let attempts = 1; ; attempts++) {
     try {
       if (!host.mayClaim()) throw new Fault("store_unavailable", "clocks disagree: no claims");
@@ -59,7 +60,11 @@ export async function settle(host: PartitionHost, request: SettleRequest): Promi
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === "journal_corrupt") return { kind: "halted", reason: cause.message };
       if (cause.code === "store_unavailable") request.onStoreAway();
-      host.log.warn({ partition: request.partition, fault: cause.message }, "cannot claim yet");
+      // Two attempts a second of a thousand partitions would bury everything else.
+      if (cause.message !== said) {
+        said = cause.message;
+        host.log.warn({ partition: request.partition, fault: said }, "cannot claim yet");
+      }
     }
     if (request.isGivenUp()) return { kind: "given_up" };
     await host.runtime.pause(retryMs);
