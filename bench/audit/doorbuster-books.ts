@@ -37,6 +37,8 @@ export function doorbusterBooks(
     books.set(partition, book);
     const batch = decodeBatch(bytes);
     for (const { skuIndex, event } of batch.events) {
+      // Where a SKU's state is, not what it is: here everything stays in memory.
+      if (event.kind === "archived") continue;
       apply(book, batch.skuKeys[skuIndex] as string, event);
     }
   }

@@ -9,6 +9,7 @@
 //   R2  an archive that does not answer is `store_unavailable` for those who wait, and nothing else
 //   R3  what is fetched is told by its digest: it may arrive in another life of the partition
 
+import { assert } from "../core/assert.ts";
 import { Fault, faultOf } from "../core/errors.ts";
 import { RESTORE_WAITING_MAX, RESTORES_AT_ONCE_MAX } from "../core/limits.ts";
 import {
@@ -35,6 +36,8 @@ export class Restores {
   #toFetch: Waiting[] = [];
   #fetchingCount = 0;
   #fetched: Fetched[] = [];
+  /** Envelopes in `#waiting`. */
+  #waitingCount = 0;
   readonly #restoredAtMs = new Map<string, number>();
   /** In the order in which they are decided. */
   #ready: Envelope[] = [];
@@ -64,9 +67,12 @@ export class Restores {
     // While others wait for the unit it is not answered as it is: they came first.
     if (waiting === undefined && unitToRestore(book, key, command, nowMs) === null) return false;
     const max = command.kind === "hold" ? RESTORE_WAITING_MAX / 2 : RESTORE_WAITING_MAX;
-    if (this.#count() >= max) {
+    if (this.#waitingCount + this.#ready.length >= max) {
       envelope.reject(new Fault("busy", "too much waits for archived SKUs"));
-    } else if (waiting !== undefined) {
+      return true;
+    }
+    this.#waitingCount++;
+    if (waiting !== undefined) {
       waiting.envelopes.push(envelope);
     } else {
       const first: Waiting = { ref: unit, envelopes: [envelope] };
@@ -79,19 +85,17 @@ export class Restores {
 
   /** At the beginning of a turn: what was fetched is in the book again. */
   takeIn(book: StockBook, nowMs: number): void {
-    if (this.#fetched.length === 0) return;
-    const fetched = this.#fetched;
-    this.#fetched = [];
-    for (const { waiting, text } of fetched) {
-      const { ref, envelopes } = waiting;
-      this.#waiting.delete(ref.unit);
+    for (let next = this.#fetched.shift(); next !== undefined; next = this.#fetched.shift()) {
+      const { ref, envelopes } = next.waiting;
+      this.#remove(next.waiting);
+      // First: should the text break the book, they wait on for the next life of the partition.
+      for (const envelope of envelopes) this.#ready.push(envelope);
       // R3: else it is in memory already, or has changed since: then its commands wait again.
       if (isArchivedAs(book, ref)) {
-        restoreUnit(book, ref, text);
+        restoreUnit(book, ref, next.text);
         this.#host.onRestored();
         this.#restoredAtMs.set(ref.unit, nowMs);
       }
-      for (const envelope of envelopes) this.#ready.push(envelope);
     }
   }
 
@@ -112,14 +116,16 @@ export class Restores {
 
   /** R1. */
   expire(monotonicMs: number): void {
+    const lives = (envelope: Envelope): boolean => {
+      if (envelope.deadlineMs > monotonicMs) return true;
+      envelope.reject(new Fault("deadline", "its SKU did not come back from the archive in time"));
+      return false;
+    };
+    this.#ready = this.#ready.filter(lives);
     for (const waiting of this.#waiting.values()) {
-      waiting.envelopes = waiting.envelopes.filter((envelope) => {
-        if (envelope.deadlineMs > monotonicMs) return true;
-        envelope.reject(
-          new Fault("deadline", "its SKU did not come back from the archive in time"),
-        );
-        return false;
-      });
+      this.#waitingCount -= waiting.envelopes.length;
+      waiting.envelopes = waiting.envelopes.filter(lives);
+      this.#waitingCount += waiting.envelopes.length;
     }
   }
 
@@ -127,16 +133,17 @@ export class Restores {
     const waiting = [...this.#waiting.values()].flatMap(({ envelopes }) => envelopes);
     const all = this.#ready.concat(waiting);
     this.#waiting.clear();
+    this.#waitingCount = 0;
     this.#toFetch = [];
     this.#fetched = [];
     this.#ready = [];
     for (const envelope of all) envelope.reject(fault);
   }
 
-  #count(): number {
-    let count = this.#ready.length;
-    for (const { envelopes } of this.#waiting.values()) count += envelopes.length;
-    return count;
+  #remove({ ref, envelopes }: Waiting): void {
+    this.#waiting.delete(ref.unit);
+    this.#waitingCount -= envelopes.length;
+    assert(this.#waitingCount >= 0, "what waits is counted");
   }
 
   #fetchNext(): void {
@@ -175,7 +182,7 @@ export class Restores {
     const fault = faultOf(cause, "store_unavailable", "the archive failed");
     this.#host.log.error({ partition: this.#partition, unit, err: fault.message }, "not restored");
     if (!this.#isWaiting(waiting)) return;
-    this.#waiting.delete(unit);
+    this.#remove(waiting);
     // Nothing was done, whatever the archive's own doubt was: it was only read.
     const heard =
       fault.code === "halted" || fault.code === "busy"

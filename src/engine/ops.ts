@@ -101,6 +101,8 @@ function engineText({ stock, ledger, version, cluster }: OpsSources): string {
     counter("doorbuster_commits_total", "Batches committed.", stats.commits),
     counter("doorbuster_committed_bytes_total", "Bytes of batches.", stats.committedBytes),
     counter("doorbuster_fenced_total", "Partitions lost to another owner.", stats.fenced),
+    counter("doorbuster_archived_units_total", "Quiet units that left memory.", stats.archived),
+    counter("doorbuster_restored_units_total", "Archived units asked for again.", stats.restored),
     counter("doorbuster_unknown_outcomes_total", "Commits in doubt.", stats.unknown),
     counter(
       "doorbuster_halted_partitions_total",

@@ -64,7 +64,7 @@ export const ARCHIVE_MUTANTS: readonly Mutant[] = [
   {
     name: "waiting for the archive has no bound",
     file: restores,
-    find: "if (this.#count() >= max) {",
+    find: "if (this.#waitingCount + this.#ready.length >= max) {",
     replace: "if (max < 0) {",
   },
   {
