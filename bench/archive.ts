@@ -22,9 +22,18 @@ function soldOutBook(): StockBook {
   for (let sku = 0; sku < SKUS; sku++) {
     const key = `sale/sku-${sku}`;
     apply(book, key, {
-      ...{ kind: "configured", version: 1, phase: "ended", startsAtMs: 0, endsAtMs: 1_000 },
-      ...{ holdMs: 300_000, payMs: 600_000, limit: 2, priceMinor: 19_900, released: ORDERS },
-      ...{ group: null, groupLimit: 0 },
+      kind: "configured",
+      version: 1,
+      phase: "ended",
+      startsAtMs: 0,
+      endsAtMs: 1_000,
+      holdMs: 300_000,
+      payMs: 600_000,
+      limit: 2,
+      priceMinor: 19_900,
+      released: ORDERS,
+      group: null,
+      groupLimit: 0,
     });
     for (let order = 0; order < ORDERS; order++) {
       const orderId = `ord_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -43,7 +52,7 @@ function heapBytes(): number {
 async function archiveAll(book: StockBook, archive: SqliteArchive): Promise<number> {
   let bytes = 0;
   let texts: { partition: number; unit: string; digest: string; text: string }[] = [];
-  for (const sku of [...book.skus.values()]) {
+  for (const sku of book.skus.values()) {
     const encoded = encodeUnit(sku);
     bytes += encoded.text.length;
     texts.push({ partition: 0, ...encoded });

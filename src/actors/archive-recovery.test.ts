@@ -79,9 +79,12 @@ describe("recovery", () => {
 
   test("a backup that says other than an archived SKU halts the partition", async () => {
     const bed = await bedWithArchived();
-    const { stockOf } = bed.model;
-    bed.model.stockOf = async (partition) =>
-      new Map([...(await stockOf.call(bed.model, partition)), [A.key, 8]]);
+    bed.hand.through(async (method, _, work) => {
+      const result = await work();
+      return method === "stockOf"
+        ? new Map([...(result as Map<string, number>), [A.key, 8]])
+        : result;
+    });
     await crashed(bed);
     expect(bed.node.partition(0).state).toBe("halted");
     expect(bed.node.partitions[0]!.haltReason).toContain("9 available, backup says 8");

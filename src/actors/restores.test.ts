@@ -64,7 +64,12 @@ describe("what an archived SKU answers as it is", () => {
     const bed = await bedWithArchived();
     bed.archive.fault = new Error("nobody may ask");
     expect(await countsOf(bed)).toEqual({
-      ...{ skuKey: A.key, released: 10, available: 9, held: 0, paying: 0, sold: 1 },
+      skuKey: A.key,
+      released: 10,
+      available: 9,
+      held: 0,
+      paying: 0,
+      sold: 1,
     });
     expect(await bed.told(holdOf("s1"))).toEqual({ kind: "ended" });
     expect(bed.node.refuseEarly(A)).toEqual({ kind: "ended" });

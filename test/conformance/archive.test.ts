@@ -39,16 +39,18 @@ describe("the archive on two shards", () => {
     try {
       const archive = new PostgresArchive({ shards });
       const texts = [0, 1].map((partition) => ({
-        ...{ partition, unit: "sale/a", digest: "d" },
+        partition,
+        unit: "sale/a",
+        digest: "d",
         text: `of ${partition}`,
       }));
       await archive.put(texts);
-      await servers[1]!.kill();
+      await servers[1].kill();
       expect(await archive.get(texts[0]!)).toBe("of 0");
       for (const call of [archive.get(texts[1]!), archive.put([texts[1]!])]) {
         expect(await call.catch((cause: unknown) => cause)).toBeInstanceOf(Fault);
       }
-      await servers[1]!.restart();
+      await servers[1].restart();
       expect(await archive.get(texts[1]!)).toBe("of 1");
     } finally {
       await Promise.all(shards.map((shard) => shard.close()));
