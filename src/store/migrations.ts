@@ -30,19 +30,21 @@ export function migrationsOf(dialect: "postgres" | "sqlite"): readonly Migration
 /**
  * What a database still lacks. It may know newer ones: another node was upgraded first.
  *
- * Throws: Fault("config_invalid") when it has one of the same name with other contents.
+ * Throws: Fault("config_invalid") when it has one of the same name with other contents, or an older
+ *         one that is not ours: this build's first migration is not what its tables were made by.
  */
 export function missingOf(
   known: readonly Migration[],
   database: { readonly place: string; readonly applied: readonly AppliedMigration[] },
 ): readonly Migration[] {
-  const hashes = new Map(database.applied.map((entry) => [entry.writtenAtMs, entry.hash]));
-  return known.filter((migration) => {
-    const hash = hashes.get(migration.writtenAtMs);
-    if (hash !== undefined && hash !== migration.hash) {
-      const detail = `${database.place} was set up by a build with other migrations`;
-      throw new Fault("config_invalid", detail);
-    }
-    return hash === undefined;
-  });
+  const ours = new Map(known.map(({ writtenAtMs, hash }) => [writtenAtMs, hash]));
+  const newestMs = Math.max(...ours.keys());
+  const isForeign = ({ writtenAtMs, hash }: AppliedMigration): boolean =>
+    writtenAtMs <= newestMs && ours.get(writtenAtMs) !== hash;
+  if (database.applied.some(isForeign)) {
+    const detail = `${database.place} was set up by a build with other migrations`;
+    throw new Fault("config_invalid", detail);
+  }
+  const applied = new Set(database.applied.map(({ writtenAtMs }) => writtenAtMs));
+  return known.filter(({ writtenAtMs }) => !applied.has(writtenAtMs));
 }
