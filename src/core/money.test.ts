@@ -59,7 +59,7 @@ describe("money is integer minor units (I10)", () => {
   test.each([
     ["1.5", "JPY", "JPY has 0 decimals, not 1"],
     ["1.234", "INR", "INR has 2 decimals, not 3"],
-    ["1", "XXX", "unknown currency XXX"],
+    ["1", "ZZZ", "unknown currency ZZZ"],
     ["1", "inr", "unknown currency inr"],
     ["-1", "INR", 'must be a decimal such as "19.99", in quotes'],
     ["1e3", "INR", 'must be a decimal such as "19.99", in quotes'],
