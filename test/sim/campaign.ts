@@ -1,6 +1,7 @@
 // Many runs, and whether they meant anything: a campaign without a take-over or an unknown outcome
 // has tested nothing.
 
+import { DRILLS, runDrill } from "./drills.ts";
 import type { RunCounts, RunResult } from "./run.ts";
 import { runSeed } from "./run.ts";
 
@@ -20,6 +21,9 @@ const MUST_HAPPEN = [
   ["fenced commits", "fencedCommits"],
   ["unknown outcomes", "unknown"],
 ] as const satisfies readonly (readonly [string, keyof RunCounts])[];
+
+/** One seed in so many is also used for the drills. */
+const DRILL_EVERY = 50;
 
 const NOTHING: RunCounts = {
   claims: 0,
@@ -52,10 +56,15 @@ export function runCampaign(options: {
     totals = sumOf(totals, result.counts);
     runs++;
     if (result.failure !== null) failed.push(result);
+    if (seed % DRILL_EVERY === 0) failed.push(...failedDrills(seed));
     if (failed.length >= options.failuresMax) break;
     if (performance.now() - startedMs >= options.forMs) break;
   }
   return { runs, failed, totals, tookMs: performance.now() - startedMs };
+}
+
+function failedDrills(seed: number): RunResult[] {
+  return DRILLS.map((name) => runDrill(name, seed)).filter(({ failure }) => failure !== null);
 }
 
 export function combined(parts: readonly Campaign[]): Campaign {

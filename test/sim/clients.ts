@@ -69,6 +69,10 @@ export class Clients {
     return count;
   }
 
+  openAt(process: Process): number {
+    return this.#open.get(process)?.size ?? 0;
+  }
+
   /** Its sockets are closed: whoever waited there does not know. */
   killed(process: Process): void {
     for (const open of [...(this.#open.get(process) ?? [])]) open.settle({ kind: "unknown" });

@@ -37,6 +37,9 @@ export type SimFault = {
 const FAULTS_MIN = 5;
 const FAULTS_MAX = 10;
 const KINDS_MIN = 3;
+const FIRST_MS = 3_000;
+/** This part of the faults comes together with another: trouble is worst in company. */
+const CLOSE_BY = 0.45;
 
 /** Longest of each kind. */
 const LONGEST_MS: Readonly<Record<FaultKind, number>> = {
@@ -68,9 +71,13 @@ export function scheduleOf(random: Random, nodes: number, untilMs: number): read
     kinds.add(kind);
     const forMs = Math.floor(random.between(0.02, 1) ** 1.5 * LONGEST_MS[kind]);
     const node = random.integer(0, nodes - 1);
+    const before = faults[faults.length - 1];
+    const isCloseBy = before !== undefined && random.chance(CLOSE_BY);
+    const freeMs = random.between(FIRST_MS, untilMs - forMs);
+    const closeMs = (before?.atMs ?? 0) + random.between(-500, 1_500);
     faults.push({
       kind,
-      atMs: Math.floor(random.between(3_000, untilMs - forMs)),
+      atMs: Math.floor(isCloseBy ? Math.min(Math.max(FIRST_MS, closeMs), untilMs - forMs) : freeMs),
       forMs,
       node,
       other: (node + random.integer(1, nodes - 1)) % nodes,

@@ -21,7 +21,12 @@ const CROWD_MS = 1_500;
 /** Money that comes after the pay window. */
 const LATE_MS_MAX = 10_000;
 
-export type SimSku = SkuRef & { rules: Configure };
+export type SimSku = SkuRef & {
+  /** What is configured next; its version was never used. */
+  rules: Configure;
+  /** One change at a time. */
+  isChanging: boolean;
+};
 
 export function skusOf(random: Random, partitions: number, count: number): readonly SimSku[] {
   return Array.from({ length: count }, (_, index) => {
@@ -45,6 +50,7 @@ export function skusOf(random: Random, partitions: number, count: number): reado
       key: `${SALE}/${sku}`,
       partition: partitionOf(SALE, sku, group, partitions),
       rules,
+      isChanging: false,
     };
   });
 }
@@ -123,12 +129,15 @@ export class Load {
   }
 
   async #configure(sku: SimSku, change: Partial<Configure>): Promise<void> {
+    if (sku.isChanging) return;
+    sku.isChanging = true;
     const rules = { ...sku.rules, ...change };
     const outcome = await this.#clients.ask(sku, rules, TRIES_MAX);
     // Versions are used once, whatever came of them.
     const version = rules.version + 1;
     const isIn = outcome?.kind === "configured" || outcome?.kind === "unchanged";
     sku.rules = isIn ? { ...rules, version } : { ...sku.rules, version };
+    sku.isChanging = false;
   }
 
   async #shop(shopper: string): Promise<void> {
@@ -211,6 +220,7 @@ export class Load {
         ? this.#fidget(shopper, [sku, random.pick(this.#skus)], untilMs)
         : this.#jostle(shopper, sku, untilMs);
     });
+    if (isFlurry) crowd.push(this.#fuss(sku, untilMs));
     await Promise.all(crowd);
   }
 
@@ -226,6 +236,19 @@ export class Load {
         : { kind: "give_back", shopper };
       await this.#clients.ask(sku, command, 1);
       await this.#clients.pause(random.between(10, 200));
+    }
+  }
+
+  /** A merchant who changes the price every moment, and sends the last change again. */
+  async #fuss(sku: SimSku, untilMs: number): Promise<void> {
+    const random = this.#random;
+    while (this.#world.nowMs < untilMs) {
+      if (random.chance(0.3)) {
+        await this.#configure(sku, { priceMinor: random.integer(1, 100) });
+      } else if (sku.rules.version > 1) {
+        await this.#clients.ask(sku, { ...sku.rules, version: sku.rules.version - 1 }, 1);
+      }
+      await this.#clients.pause(random.between(10, 150));
     }
   }
 

@@ -15,7 +15,7 @@ import { expectThat, Shadow, Violation } from "./shadow.ts";
 import { SimNetwork } from "./sim-bus.ts";
 import { SimCluster } from "./sim-cluster.ts";
 import { SimMemberTable } from "./sim-members.ts";
-import type { Surroundings } from "./sim-node.ts";
+import type { SimNode, Surroundings } from "./sim-node.ts";
 import { GENERATION, SimStore } from "./sim-store.ts";
 import { World } from "./world.ts";
 
@@ -26,7 +26,7 @@ const BUSY_UNTIL_MS = 44_000;
 /** … by now everything must be as if nothing had been … */
 const QUIET_AT_MS = 56_000;
 const PROBE_AT_MS = 60_000;
-const OVER_AT_MS = 66_000;
+export const OVER_AT_MS = 66_000;
 const LOOK_EVERY_MS = 2_000;
 
 export type RunCounts = ChainCounts & AnswerCounts & { readonly tasks: number };
@@ -41,12 +41,26 @@ export type RunResult = {
   readonly lines: readonly string[];
 };
 
+/** What can be looked at in the middle of a run. */
+export type Scene = {
+  readonly chain: Chain;
+  readonly counts: RunCounts;
+  readonly nodes: readonly SimNode[];
+  readonly partitionCount: number;
+};
+export type Inspection = { readonly atMs: number; readonly check: (scene: Scene) => void };
+
 /** `faults` replaces the seed's own schedule. */
-export function runSeed(seed: number, faults?: readonly SimFault[]): RunResult {
+export function runSeed(
+  seed: number,
+  faults?: readonly SimFault[],
+  inspections: readonly Inspection[] = [],
+): RunResult {
   const plan = new Random(seed, 1);
   const nodeCount = plan.chance(0.75) ? 3 : plan.integer(4, 5);
   const schedule = faults ?? scheduleOf(plan, nodeCount, BUSY_UNTIL_MS);
   const run = new Run(seed, nodeCount, schedule);
+  run.inspect(inspections);
   run.go();
   const { counts, failure } = run;
   const { lines } = run.world;
@@ -89,7 +103,10 @@ class Run {
       archive: new MemoryArchive(),
     };
     const ids = Array.from({ length: nodeCount }, (_, index) => `n${index}`);
-    this.#cluster = new SimCluster(around, ids, (process) => this.#clients.killed(process));
+    this.#cluster = new SimCluster(around, ids, {
+      killed: (process) => this.#clients.killed(process),
+      openAt: (process) => this.#clients.openAt(process),
+    });
     this.#clients = new Clients({
       world,
       random: new Random(seed, 5),
@@ -123,6 +140,15 @@ class Run {
     if (failure === null || failure instanceof Violation) return failure;
     const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
     return new Violation("bug", text);
+  }
+
+  inspect(inspections: readonly Inspection[]): void {
+    for (const { atMs, check } of inspections) {
+      this.world.after(atMs, null, () => {
+        const { nodes } = this.#cluster;
+        check({ chain: this.#chain, counts: this.counts, nodes, partitionCount: PARTITIONS });
+      });
+    }
   }
 
   go(): void {

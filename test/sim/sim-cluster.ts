@@ -26,20 +26,31 @@ type Member = {
   readonly cluster: ClusterNode;
   readonly router: Router;
   isLeaving: boolean;
+  isListening: boolean;
+};
+
+/** Requests that are still open when a node stops listening. */
+const HTTP_GRACE_MS = 3_500;
+const GRACE_STEP_MS = 20;
+
+/** Who is connected to a process. */
+export type Connections = {
+  killed(process: Process): void;
+  openAt(process: Process): number;
 };
 
 export class SimCluster implements Victims {
   readonly ids: readonly string[];
   readonly #around: Surroundings;
-  readonly #onKill: (process: Process) => void;
+  readonly #clients: Connections;
   readonly #members = new Map<string, Member>();
   readonly #rogues = new Set<SimNode>();
   #lives = 0;
 
-  constructor(around: Surroundings, ids: readonly string[], onKill: (process: Process) => void) {
+  constructor(around: Surroundings, ids: readonly string[], clients: Connections) {
     this.#around = around;
     this.ids = ids;
-    this.#onKill = onKill;
+    this.#clients = clients;
   }
 
   startAll(): void {
@@ -52,7 +63,8 @@ export class SimCluster implements Victims {
   }
 
   entrances(): readonly Entrance[] {
-    const members = [...this.#members.values()].map(({ node, router }) => {
+    const listening = [...this.#members.values()].filter(({ isListening }) => isListening);
+    const members = listening.map(({ node, router }) => {
       return { nodeId: node.id, process: node.process, stock: router };
     });
     const rogues = [...this.#rogues].map(({ id, process, stock }) => {
@@ -96,7 +108,7 @@ export class SimCluster implements Victims {
       owners: cluster.owners,
       edge: levels,
     });
-    const member: Member = { node, bus, cluster, router, isLeaving: false };
+    const member: Member = { node, bus, cluster, router, isLeaving: false, isListening: true };
     this.#members.set(id, member);
     world.after(0, process, () => {
       cluster.start();
@@ -160,8 +172,14 @@ export class SimCluster implements Victims {
   }
 
   /** As the engine stops. */
-  async #leave({ node, cluster, router }: Member): Promise<void> {
+  async #leave(member: Member): Promise<void> {
+    const { node, cluster, router } = member;
     await cluster.retire(RETIRE_MS);
+    member.isListening = false;
+    for (let waitedMs = 0; waitedMs < HTTP_GRACE_MS; waitedMs += GRACE_STEP_MS) {
+      if (this.#clients.openAt(node.process) === 0) break;
+      await node.runtime.pause(GRACE_STEP_MS);
+    }
     await node.stock.stop();
     await cluster.leave();
     router.close();
@@ -183,7 +201,7 @@ export class SimCluster implements Victims {
 
   #end(process: Process): void {
     this.#around.world.kill(process);
-    this.#onKill(process);
+    this.#clients.killed(process);
   }
 
   #newLife(): string {

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { missingOf, runCampaign, summaryOf } from "./campaign.ts";
+import { DRILLS, runDrill } from "./drills.ts";
 import { describeFault } from "./faults.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { keptSeeds } from "./seeds.ts";
@@ -36,6 +37,13 @@ describe("the simulator", () => {
       expect(counts.unknown).toBe(0);
       expect(counts.fencedCommits).toBe(0);
       expect(counts.sent).toBeGreaterThanOrEqual(300);
+    }
+  });
+
+  test.each([...DRILLS])("%s: nobody notices, or the others take over in time", (name) => {
+    for (const seed of [1, 2, 3]) {
+      const result = runDrill(name, seed);
+      expect(result.failure === null ? "" : storyOf(result)).toBe("");
     }
   });
 
