@@ -13,17 +13,58 @@ export type Call = {
 export type Entry = {
   readonly shopper: string;
   readonly call: Call;
-  readonly endedAtMs: number;
+  /** Monotonic, see `monotonicMs`. */
+  readonly startedMs: number;
+  readonly endedMs: number;
   readonly tookMs: number;
+  /** Of the node that was asked, where there are several. */
+  readonly port?: number;
   /** Null: cut or silent. Null and 5xx are of unknown outcome. */
   readonly answer: Answer | null;
 };
+
+/** One line of a history file: an entry without what no check looks at. */
+export type HistoryLine = Call & {
+  readonly shopper: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  readonly port: number | null;
+  readonly status: number | null;
+  readonly answer: string;
+};
+
+/** Grows with this process' monotonic clock, from what the wall clock said at its start. */
+export function monotonicMs(): number {
+  return performance.timeOrigin + performance.now();
+}
 
 export class History {
   readonly entries: Entry[] = [];
 
   add(entry: Entry): void {
     this.entries.push(entry);
+  }
+
+  lines(): readonly HistoryLine[] {
+    return this.entries.map(({ shopper, call, startedMs, endedMs, port, answer }) => ({
+      shopper,
+      ...call,
+      startedMs,
+      endedMs,
+      port: port ?? null,
+      status: answer?.status ?? null,
+      answer: answer?.body ?? "",
+    }));
+  }
+
+  /** JSON lines, in the order of the answers; each says when it was sent. */
+  async write(path: string): Promise<void> {
+    await Bun.write(
+      path,
+      this.lines()
+        .map((line) => `${JSON.stringify(line)}\n`)
+        .join(""),
+    );
   }
 
   /** Calls by what they were answered, for messages: `{"PUT 201": 5, "PUT cut": 1}`. */
@@ -57,4 +98,9 @@ export function codeOf(answer: Answer): string {
   if (answer.status < 400) return "";
   const code = /"code":"([a-z_]+)"/.exec(answer.body)?.[1];
   return code === undefined ? "" : ` ${code}`;
+}
+
+export async function readHistory(path: string): Promise<readonly HistoryLine[]> {
+  const lines = (await Bun.file(path).text()).split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line) as HistoryLine);
 }

@@ -16,13 +16,22 @@ export type RawRequest = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Who asks gives up then; SILENCE_MS_MAX unless given. */
+  readonly patienceMs?: number;
 };
 
 /** `answer` null: cut, refused or silent; whether the server acted on it is unknown. */
-export type Reply = { readonly answer: Answer | null; readonly tookMs: number };
+export type Reply = {
+  readonly answer: Answer | null;
+  readonly tookMs: number;
+  /** Of the server that was asked. */
+  readonly port: number;
+};
+
+export type HttpClient = { request(request: RawRequest): Promise<Reply> };
 
 type Pending = {
-  readonly resolve: (reply: Reply) => void;
+  readonly resolve: (reply: Omit<Reply, "port">) => void;
   readonly sentAtMs: number;
   readonly timer: Timer;
 };
@@ -36,7 +45,7 @@ type Line = {
 /** Longer than any deadline of the engine's: who runs into it hangs. */
 const SILENCE_MS_MAX = 15_000;
 
-export class RawClient {
+export class RawClient implements HttpClient {
   readonly #port: number;
   readonly #connectionsMax: number;
   readonly #idle: Line[] = [];
@@ -53,16 +62,17 @@ export class RawClient {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     const line = this.#idle.pop() ?? (await this.#open());
-    if (line === null) return { answer: null, tookMs: 0 };
-    return new Promise((resolve) => {
+    if (line === null) return { answer: null, tookMs: 0, port: this.#port };
+    const reply = await new Promise<Omit<Reply, "port">>((resolve) => {
       const sentAtMs = performance.now();
-      const timer = setTimeout(() => this.#cut(line), SILENCE_MS_MAX);
+      const timer = setTimeout(() => this.#cut(line), request.patienceMs ?? SILENCE_MS_MAX);
       line.pending = { resolve, sentAtMs, timer };
       const bytes = Buffer.from(textOf(request));
       const written = line.socket?.write(bytes) ?? -1;
       // Requests are small; one that does not fit into a socket's buffer is not for this client.
       if (written !== bytes.length) this.#cut(line);
     });
+    return { ...reply, port: this.#port };
   }
 
   close(): void {

@@ -1,8 +1,8 @@
 // Shoppers: each with a token of its own, each request kept in a history, each unknown outcome
 // repeated until it is definite.
 
-import { type Call, type History, isDefinite } from "./history.ts";
-import type { Answer, RawClient } from "./raw-client.ts";
+import { type Call, type History, isDefinite, monotonicMs } from "./history.ts";
+import type { Answer, HttpClient } from "./raw-client.ts";
 
 const REPEAT_PAUSE_MS = 30;
 /** No fault of these tests lasts that long: who still has no answer then never gets one. */
@@ -31,10 +31,10 @@ export type CheckoutWish = {
 export class Shopper {
   readonly id: string;
   readonly #token: string;
-  readonly #client: RawClient;
+  readonly #client: HttpClient;
   readonly #history: History;
 
-  constructor(options: { id: string; token: string; client: RawClient; history: History }) {
+  constructor(options: { id: string; token: string; client: HttpClient; history: History }) {
     this.id = options.id;
     this.#token = options.token;
     this.#client = options.client;
@@ -44,7 +44,8 @@ export class Shopper {
   /** Sends once. Null: cut or silent. */
   async send(call: Call): Promise<Answer | null> {
     const { method, path, body, key } = call;
-    const { answer, tookMs } = await this.#client.request({
+    const startedMs = monotonicMs();
+    const { answer, tookMs, port } = await this.#client.request({
       method,
       path,
       headers: {
@@ -54,7 +55,8 @@ export class Shopper {
       },
       ...(body === undefined ? {} : { body }),
     });
-    this.#history.add({ shopper: this.id, call, endedAtMs: Date.now(), tookMs, answer });
+    const endedMs = monotonicMs();
+    this.#history.add({ shopper: this.id, call, startedMs, endedMs, tookMs, port, answer });
     return answer;
   }
 
