@@ -15,9 +15,16 @@ import { apply } from "../../src/core/stock/apply.ts";
 import { decodeBatch } from "../../src/core/stock/codec.ts";
 import { availableOf, emptyBook, type StockBook } from "../../src/core/stock/state.ts";
 import { keysOf } from "../../src/store/redis/keys.ts";
+import type { LedgerRow } from "./checker-timeline.ts";
 import { type SkuReport, until, type World } from "./world.ts";
 
 const SERVER_PARTITIONS = 64;
+
+/** What an audit looks through: a world, or whoever speaks for a cluster. */
+export type Audited = Pick<
+  World,
+  "report" | "metric" | "simulator" | "servers" | "on" | "engine" | "readFile"
+>;
 
 export type OrderRow = {
   readonly order_id: string;
@@ -61,7 +68,7 @@ const ORDERS_SQL = `select o.order_id, o.shopper_id, o.idempotency_key, o.status
  *
  * Changes  an embedded engine is ended for its journal file and started again.
  */
-export async function expectBooksAgree(world: World, sale: string): Promise<Books> {
+export async function expectBooksAgree(world: Audited, sale: string): Promise<Books> {
   await untilQuiet(world, sale);
   const { skus } = await world.report(sale);
   const [orders, charges, replayed] = await Promise.all([
@@ -106,7 +113,7 @@ function expectMoneyIsRight(orders: readonly OrderRow[], charges: readonly Charg
   }
 }
 
-export async function untilQuiet(world: World, sale: string): Promise<void> {
+export async function untilQuiet(world: Audited, sale: string): Promise<void> {
   await until("the ledger has every batch", async () => {
     return (await world.metric("doorbuster_ledger_lag_batches")) === 0;
   });
@@ -123,7 +130,7 @@ export async function untilQuiet(world: World, sale: string): Promise<void> {
   });
 }
 
-export async function ordersOf(world: World, sale: string): Promise<OrderRow[]> {
+export async function ordersOf(world: Audited, sale: string): Promise<OrderRow[]> {
   const rows = await rawOrdersOf(world, sale);
   return rows.map((row) => ({
     ...row,
@@ -133,7 +140,7 @@ export async function ordersOf(world: World, sale: string): Promise<OrderRow[]> 
   }));
 }
 
-async function rawOrdersOf(world: World, sale: string): Promise<RawOrderRow[]> {
+async function rawOrdersOf(world: Audited, sale: string): Promise<RawOrderRow[]> {
   if (world.servers === null) {
     return world.readFile("shop.sqlite", (database) =>
       database.query<RawOrderRow, [string]>(`${ORDERS_SQL} where o.sale_id = ?`).all(sale),
@@ -148,7 +155,7 @@ async function rawOrdersOf(world: World, sale: string): Promise<RawOrderRow[]> {
   return rows.flat();
 }
 
-export async function chargesOf(world: World): Promise<Charge[]> {
+export async function chargesOf(world: Audited): Promise<Charge[]> {
   const charges: Charge[] = [];
   let after: number | null = 0;
   while (after !== null) {
@@ -160,32 +167,45 @@ export async function chargesOf(world: World): Promise<Charge[]> {
   return charges;
 }
 
-type LedgerLine = {
-  readonly partition: number;
-  readonly seq: number | string;
-  readonly bytes: string;
-};
+type RawLedgerRow = {
+  readonly [name in Exclude<keyof LedgerRow, "bytes">]: number | string;
+} & { readonly bytes: string };
 
-const LEDGER_SQL = 'select "partition", seq, bytes from ledger order by "partition", seq';
+const LEDGER_SQL =
+  'select "partition", seq, claim, at_ms as "atMs", bytes from ledger order by "partition", seq';
 
-async function ledgerOf(world: World): Promise<LedgerLine[]> {
+export async function ledgerOf(world: Audited): Promise<LedgerRow[]> {
+  const rows = await rawLedgerOf(world);
+  return rows.map(({ partition, seq, claim, atMs, bytes }) => {
+    return {
+      partition: Number(partition),
+      seq: Number(seq),
+      claim: Number(claim),
+      atMs: Number(atMs),
+      bytes,
+    };
+  });
+}
+
+async function rawLedgerOf(world: Audited): Promise<RawLedgerRow[]> {
   if (world.servers === null) {
     return world.readFile("shop.sqlite", (database) =>
-      database.query<LedgerLine, []>(LEDGER_SQL).all(),
+      database.query<RawLedgerRow, []>(LEDGER_SQL).all(),
     );
   }
   const rows = await Promise.all(
-    world.on.shardUrls.map((url) => onPostgres(url, (sql) => sql.unsafe<LedgerLine[]>(LEDGER_SQL))),
+    world.on.shardUrls.map((url) =>
+      onPostgres(url, (sql) => sql.unsafe<RawLedgerRow[]>(LEDGER_SQL)),
+    ),
   );
   return rows.flat();
 }
 
 /** I3: each partition's rows are 1, 2, 3 …; I1 and I7 hold after every single event. */
-async function replayLedger(world: World): Promise<StockBook> {
+async function replayLedger(world: Audited): Promise<StockBook> {
   const book = emptyBook();
   const last = new Map<number, number>();
-  for (const { partition, seq: stored, bytes } of await ledgerOf(world)) {
-    const seq = Number(stored);
+  for (const { partition, seq, bytes } of await ledgerOf(world)) {
     if (seq !== (last.get(partition) ?? 0) + 1) throw new Error(`p${partition}: gap before ${seq}`);
     last.set(partition, seq);
     const batch = decodeBatch(bytes);
@@ -213,7 +233,7 @@ function countsIn(state: ReturnType<StockBook["skus"]["get"]>) {
   return { released, available: availableOf(state), held, sold };
 }
 
-async function backupOf(world: World): Promise<Map<string, number>> {
+async function backupOf(world: Audited): Promise<Map<string, number>> {
   if (world.servers !== null) return redisBackup(world.on.redis.url);
   await world.engine.end();
   const rows = world.readFile("journal.sqlite", (database) =>

@@ -1,5 +1,6 @@
 // A cluster of engines on real servers: NATS, Redis, Postgres with two shards, the payment simulator.
 
+import { PARTITIONS_DEFAULT } from "../../src/core/limits.ts";
 import { startEngine, startSimulator, type TestProgram } from "./engine.ts";
 import { startNats, startPostgres, startRedis } from "./servers.ts";
 import { applySale, type SmallSale } from "./world-of-servers.ts";
@@ -52,6 +53,9 @@ export async function startNodes(options: {
     nats,
     simulator,
     env,
+    controlUrl: control,
+    shardUrls: shards,
+    partitions: options.partitions ?? PARTITIONS_DEFAULT,
     apiKey,
     nodes,
     startNode,
