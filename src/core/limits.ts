@@ -92,6 +92,15 @@ export const CLOCK_SKEW_MAX_MS = 2_000;
 /** Drift that is shown and logged. */
 export const CLOCK_DRIFT_WARN_MS = 1_000;
 
+/**
+ * Checkouts of one shopper that may fail on their holds in a minute at one node: each leaves an
+ * order and two events. A person who tries again by hand fails once a second at most.
+ */
+export const CHECKOUT_FAILURES_MAX = 60;
+export const CHECKOUT_FAILURES_MS = 60_000;
+/** Shoppers of one generation whose failures are remembered, of two: about 4 MB in all. */
+export const CHECKOUT_FAILURES_SHOPPERS_MAX = 10_000;
+
 /** Pauses between two questions to the gateway while a checkout waits: from this, doubling. */
 export const REINQUIRE_MS = 50;
 export const REINQUIRE_MS_MAX = 400;

@@ -84,6 +84,7 @@ export function checkoutEndpoints({ shop }: HttpContext): readonly Endpoint[] {
         "hold_changed",
         "in_checkout",
         "idempotency_mismatch",
+        "rate_limited",
       ],
       async handle({ request, identity, body }) {
         const keyIn = idempotencyKeyOf(request);
@@ -141,6 +142,10 @@ function checkoutAnswer(result: CheckoutResult): Response {
     case "hold_changed":
     case "in_checkout":
       return problem(result.kind, { extensions: { skus: result.skus } });
+    case "rate_limited": {
+      const retryAfterS = Math.max(1, Math.ceil(result.retryAfterMs / 1_000));
+      return problem("rate_limited", { headers: { "retry-after": String(retryAfterS) } });
+    }
     case "idempotency_mismatch":
     case "not_found":
       return plainProblem(result.kind);

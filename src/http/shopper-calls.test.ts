@@ -110,8 +110,10 @@ describe("checkout", () => {
     [{ kind: "hold_changed", skus: ["phone"] }, 409, { code: "hold_changed", skus: ["phone"] }],
     [{ kind: "in_checkout", skus: ["phone"] }, 409, { code: "in_checkout", skus: ["phone"] }],
     [{ kind: "idempotency_mismatch" }, 422, { code: "idempotency_mismatch" }],
+    [{ kind: "rate_limited", retryAfterMs: 41_001 }, 429, { code: "rate_limited" }],
     [{ kind: "not_found" }, 404, { code: "not_found" }],
   ];
+  const waits: Readonly<Record<string, string>> = { pending: "1", rate_limited: "42" };
   test.each(outcomes)("%o", async (outcome, status, expected) => {
     shop.checkout = () => Promise.resolve(outcome);
     const answer = await call("POST", "/v1/checkout", { body, headers });
@@ -121,7 +123,7 @@ describe("checkout", () => {
     expect(answer.text).not.toContain("tok_secret");
     expect(answer.text).not.toContain("private@");
     const isPending = outcome.kind === "pending";
-    expect(answer.headers.get("retry-after")).toBe(isPending ? "1" : null);
+    expect(answer.headers.get("retry-after")).toBe(waits[outcome.kind] ?? null);
     if (isPending) expect(answer.headers.get("location")).toBe(`/v1/orders/${ORDER.orderId}`);
   });
 

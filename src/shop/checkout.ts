@@ -6,6 +6,7 @@ import { Fault } from "../core/errors.ts";
 import { orderIdOf } from "../core/ids.ts";
 import { AMOUNT_MINOR_MAX, CHECKOUT_WAIT_MS, LINE_MINOR_MAX } from "../core/limits.ts";
 import { type Order, type OrderLine, totalMinorOf } from "../core/order/order.ts";
+import type { CheckoutLimiter } from "./checkout-limiter.ts";
 import type { DirectorySale } from "./directory.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { OrderRuns } from "./order-runs.ts";
@@ -17,6 +18,7 @@ type CheckoutPorts = Pick<ShopPorts, "orders" | "directory" | "runtime" | "newUu
 export async function checkout(
   ports: CheckoutPorts,
   runs: OrderRuns,
+  limiter: CheckoutLimiter,
   asked: { shopper: string; idempotencyKey: string; request: CheckoutRequest },
 ): Promise<CheckoutResult> {
   const sale = ports.directory.sale(asked.request.saleId);
@@ -26,12 +28,34 @@ export async function checkout(
   const tooMuch = lines.filter((line) => totalMinorOf([line]) > LINE_MINOR_MAX);
   if (tooMuch.length > 0) return { kind: "hold_changed", skus: tooMuch.map(({ sku }) => sku) };
 
-  const order = orderOf(ports, asked, sale, lines);
-  const created = await ports.orders.create(order);
-  if (created.kind === "created") return answerOf(runs, order);
+  const { shopper, idempotencyKey } = asked;
+  const limited = limiter.enter(shopper, idempotencyKey);
+  if (limited !== null) return { kind: "rate_limited", ...limited };
+  try {
+    const order = orderOf(ports, asked, sale, lines);
+    const result = await storeAndAnswer(ports, runs, order);
+    if (result.isNew && isHoldFailure(result.answer)) limiter.failed(shopper);
+    return result.answer;
+  } finally {
+    limiter.leave(shopper, idempotencyKey);
+  }
+}
 
-  if (created.order.fingerprint !== order.fingerprint) return { kind: "idempotency_mismatch" };
-  return answerOf(runs, created.order);
+async function storeAndAnswer(
+  ports: CheckoutPorts,
+  runs: OrderRuns,
+  order: Order,
+): Promise<{ readonly isNew: boolean; readonly answer: CheckoutResult }> {
+  const created = await ports.orders.create(order);
+  if (created.kind === "created") return { isNew: true, answer: await answerOf(runs, order) };
+  if (created.order.fingerprint !== order.fingerprint) {
+    return { isNew: false, answer: { kind: "idempotency_mismatch" } };
+  }
+  return { isNew: false, answer: await answerOf(runs, created.order) };
+}
+
+function isHoldFailure({ kind }: CheckoutResult): boolean {
+  return kind === "hold_lapsed" || kind === "hold_changed" || kind === "in_checkout";
 }
 
 async function answerOf(runs: OrderRuns, order: Order): Promise<CheckoutResult> {
@@ -59,7 +83,7 @@ function linesOf(sale: DirectorySale, request: CheckoutRequest): OrderLine[] | n
 
 function orderOf(
   ports: CheckoutPorts,
-  { shopper, idempotencyKey, request }: Parameters<typeof checkout>[2],
+  { shopper, idempotencyKey, request }: Parameters<typeof checkout>[3],
   sale: DirectorySale,
   lines: readonly OrderLine[],
 ): Order {

@@ -4,6 +4,7 @@ import { BUCKETS } from "../core/limits.ts";
 import { applySale } from "./apply-sale.ts";
 import { cancelOrder } from "./cancel-order.ts";
 import { changeSale } from "./change-sale.ts";
+import { CheckoutLimiter } from "./checkout-limiter.ts";
 import { checkout } from "./checkout.ts";
 import { explain } from "./explain.ts";
 import { Levels } from "./levels.ts";
@@ -45,6 +46,7 @@ export type ShopChores = {
 
 export function createShop(ports: ShopPorts): Shop & ShopChores {
   const runs = new OrderRuns(ports);
+  const limiter = new CheckoutLimiter(ports.runtime.clock);
   const levels = new Levels(ports);
   const keys = new MerchantKeys(ports);
   const passwords = new PasswordQueue(ports.passwords, ports.runtime.clock);
@@ -55,7 +57,7 @@ export function createShop(ports: ShopPorts): Shop & ShopChores {
     signIn: (request) => signIns.signIn(request),
     merchantOfKey: (apiKey) => keys.ownerOf(apiKey),
     cart: (shopper) => ports.stock.cart(shopper),
-    checkout: (request) => checkout(ports, runs, request),
+    checkout: (request) => checkout(ports, runs, limiter, request),
     order: (shopper, orderId) => orderOf(ports, shopper, orderId),
     ordersOf: (shopper, page) => ordersOf(ports, shopper, page),
     cancelOrder: (shopper, orderId) => cancelOrder(ports, runs, { shopper, orderId }),

@@ -33,6 +33,8 @@ export type CheckoutResult =
   | { kind: "payment_declined"; order: Order }
   | { kind: "hold_lapsed" | "hold_changed" | "in_checkout"; skus: readonly string[] }
   | { kind: "idempotency_mismatch" }
+  /** Too many of this shopper's checkouts failed lately; nothing was stored. */
+  | { kind: "rate_limited"; retryAfterMs: number }
   /** No such sale or SKU. */
   | { kind: "not_found" };
 
