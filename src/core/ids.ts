@@ -11,6 +11,8 @@ export const SKU_ID = /^[A-Za-z0-9._-]{1,64}$/;
 export const SHOPPER_ID = /^[A-Za-z0-9._:|@-]{1,128}$/;
 /** 1–255 visible ASCII characters. */
 export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+/** A merchant's key: `dbk_` and 256 random bits in base64url. */
+export const API_KEY = /^dbk_[A-Za-z0-9_-]{43}$/;
 /** An order: `ord_`, two hex digits of its bucket, 32 hex digits of a UUIDv7. */
 export const ORDER_ID = /^ord_[0-9a-f]{34}$/;
 

@@ -16,9 +16,6 @@ export type IdentityOf<C extends Caller> = C extends "shopper"
 
 export type Identified = { readonly identity: string | ApiKeyOwner | null } | Response;
 
-const API_KEY_CHARS_MAX = 256;
-const API_KEY = /^[\x21-\x7e]+$/;
-
 /** The token of an Authorization header, or null. The scheme's case is of no matter. */
 export function bearerOf(authorization: string | null): string | null {
   if (authorization === null) return null;
@@ -42,13 +39,8 @@ export async function identify(
     return shopper === null ? plainProblem("unauthenticated") : { identity: shopper };
   }
   if (shopper !== null) return plainProblem("forbidden");
-  const owner = await ownerOf(shop, bearer);
+  const owner = await shop.merchantOfKey(bearer);
   if (owner === null) return plainProblem("unauthenticated");
   if (caller === "operator" && owner.role !== "operator") return plainProblem("forbidden");
   return { identity: owner };
-}
-
-async function ownerOf(shop: Shop, key: string): Promise<ApiKeyOwner | null> {
-  if (key.length > API_KEY_CHARS_MAX || !API_KEY.test(key)) return null;
-  return await shop.merchantOfKey(key);
 }

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 
 import { assert } from "../core/assert.ts";
+import { API_KEY } from "../core/ids.ts";
 import type { Accounts, KeyRole } from "../core/ports/accounts.ts";
 
 /** What a guess has to find: 256 bits. */
@@ -24,6 +25,7 @@ export async function createMerchant(
   const bytes = randomBytes(KEY_BYTES);
   assert(bytes.length === KEY_BYTES, "a key has all its random bytes");
   const apiKey = `dbk_${Buffer.from(bytes).toString("base64url")}`;
+  assert(API_KEY.test(apiKey), "a new key has the form of a key");
   const merchantId = `mer_${newUuid().replaceAll("-", "")}`;
   const keySha256 = createHash("sha256").update(apiKey).digest("hex");
   await accounts.createMerchant({ merchant: { merchantId, name }, role, keySha256 });

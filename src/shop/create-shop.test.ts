@@ -63,7 +63,8 @@ describe("accounts", () => {
 
   test("an API key is known by its SHA-256, and asked for again after ten seconds", async () => {
     const merchant = { merchantId: "mer_9", name: "Nine" };
-    const keySha256 = sha256Of("key-9");
+    const key = (digit: string): string => `dbk_${digit.repeat(43)}`;
+    const keySha256 = sha256Of(key("9"));
     await shop.ports.accounts.createMerchant({ merchant, role: "merchant", keySha256 });
     let asked = 0;
     const ports = intercepted(shop.ports, (name, call) => {
@@ -71,12 +72,16 @@ describe("accounts", () => {
       return call();
     });
     const counted = createShop(ports);
-    expect(await counted.merchantOfKey("key-8")).toBeNull();
-    expect(await counted.merchantOfKey("key-9")).toMatchObject({ merchantId: "mer_9" });
-    await counted.merchantOfKey("key-9");
+    expect(await counted.merchantOfKey(key("8"))).toBeNull();
+    expect(await counted.merchantOfKey(key("9"))).toMatchObject({ merchantId: "mer_9" });
+    await counted.merchantOfKey(key("9"));
     expect(asked).toBe(2);
     shop.pass(10_000);
-    await counted.merchantOfKey("key-9");
+    await counted.merchantOfKey(key("9"));
+    expect(asked).toBe(3);
+    for (const other of ["key-9", key("9").slice(1), `${key("9")}9`, key("="), ` ${key("9")}`]) {
+      expect(await counted.merchantOfKey(other)).toBeNull();
+    }
     expect(asked).toBe(3);
   });
 });

@@ -1,3 +1,4 @@
+import { API_KEY } from "../core/ids.ts";
 import { MERCHANT_KEYS_FRESH_MS, MERCHANT_KEYS_MAX } from "../core/limits.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
@@ -19,6 +20,8 @@ export class MerchantKeys {
   }
 
   async ownerOf(apiKey: string): Promise<ApiKeyOwner | null> {
+    // What cannot be a key sends nobody to the database.
+    if (!API_KEY.test(apiKey)) return null;
     const keySha256 = sha256Of(apiKey);
     const known = this.#owners.get(keySha256);
     if (known !== undefined) return known;
