@@ -8,6 +8,7 @@ import {
   OTHER_KEY,
   SHOPPER,
 } from "../../test/support/http-fakes.ts";
+import type { Order } from "../core/order/order.ts";
 import type { ApplyResult } from "../shop/shop.ts";
 import { serve } from "./serve.ts";
 
@@ -37,6 +38,27 @@ function published() {
   return sale;
 }
 
+const ORDER: Order = {
+  orderId: `ord_${"0".repeat(34)}`,
+  shopperId: SHOPPER,
+  merchantId: "m1",
+  saleId: "drop",
+  idempotencyKey: "k",
+  fingerprint: "f",
+  status: "paid",
+  lines: [{ sku: "phone", quantity: 2, unitPriceMinor: 500 }],
+  currency: "INR",
+  totalMinor: 1_000,
+  refundedMinor: 0,
+  failure: null,
+  paymentToken: "tok_secret",
+  contact: null,
+  delivery: null,
+  createdAtMs: 1_790_000_000_000,
+  updatedAtMs: 1_790_000_000_001,
+  payUntilMs: 0,
+  settled: true,
+};
 const RENDERED = {
   sale: "drop",
   title: "The Drop",
@@ -269,6 +291,25 @@ describe("views", () => {
     const orders = await call("GET", "/v1/admin/orders?sale=drop&status=paid");
     expect(orders.body).toEqual({ items: [], next: null });
     expect((await call("GET", "/v1/admin/orders")).body.errors[0].field).toBe("sale");
+  });
+
+  test("orders say to a merchant, and no one else, who bought and where to ship", async () => {
+    const contact = { email: "ada@example.com", name: "Ada" };
+    const delivery = { street: { no: [1] } };
+    shop.ordersOfSale = () =>
+      Promise.resolve({ items: [{ ...ORDER, contact, delivery }, ORDER], next: null });
+    const answer = await call("GET", "/v1/admin/orders?sale=drop");
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(answer.body.items).toMatchObject([
+      { orderId: ORDER.orderId, shopper: ORDER.shopperId, contact, delivery },
+      { contact: null, delivery: null },
+    ]);
+    expect(answer.text).not.toContain(ORDER.paymentToken);
+    shop.order = () => Promise.resolve({ ...ORDER, contact, delivery });
+    const mine = await call("GET", `/v1/orders/${ORDER.orderId}`, { token: accessToken });
+    for (const name of ["shopper", "contact", "delivery"])
+      expect(mine.body).not.toHaveProperty(name);
+    expect(mine.body.orderId).toBe(ORDER.orderId);
   });
 
   test("what is not this merchant's is 404", async () => {

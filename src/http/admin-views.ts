@@ -8,12 +8,12 @@ import type { ExplainedEvent } from "../core/ports/stock.ts";
 import type { HttpContext } from "./context.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import { plainProblem } from "./problem.ts";
-import { adminSale, instant, json, money, renderOrder } from "./render.ts";
+import { adminOrder, adminSale, instant, json, money } from "./render.ts";
 import {
+  adminOrderSchema,
   adminSaleSchema,
   instantSchema,
   listOf,
-  orderSchema,
   PAGE_ITEMS_MAX,
   pageOf,
   pageQuery,
@@ -176,7 +176,7 @@ function ordersOfSale({ shop }: HttpContext): Endpoint {
     summary: "The orders of one of my sales, newest first",
     caller: "merchant",
     query: pageQuery.extend({ sale: saleId, status: z.enum(ORDER_STATUSES).optional() }),
-    answers: { 200: { description: "A page of orders", schema: listOf(orderSchema) } },
+    answers: { 200: { description: "A page of orders", schema: listOf(adminOrderSchema) } },
     refusals: [],
     async handle({ identity, query }) {
       const result = await shop.ordersOfSale(identity, {
@@ -185,7 +185,9 @@ function ordersOfSale({ shop }: HttpContext): Endpoint {
         ...(query.status === undefined ? {} : { status: query.status }),
       });
       if (result === null) return plainProblem("not_found");
-      return json({ items: result.items.map(renderOrder), next: result.next });
+      // Names and addresses: nobody on the way keeps them.
+      const headers = { "cache-control": "no-store" };
+      return json({ items: result.items.map(adminOrder), next: result.next }, { headers });
     },
   });
 }

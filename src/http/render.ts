@@ -110,3 +110,9 @@ export function renderOrder(order: Order) {
     updatedAt: instant(order.updatedAtMs),
   };
 }
+
+/** An order as its merchant sees it, who has to ship it. */
+export function adminOrder(order: Order) {
+  const { shopperId, contact, delivery } = order;
+  return { ...renderOrder(order), shopper: shopperId, contact, delivery };
+}

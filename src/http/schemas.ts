@@ -102,6 +102,12 @@ export const orderSchema = checkedOutOrderSchema.extend({
   updatedAt: instantSchema,
 });
 
+export const adminOrderSchema = orderSchema.extend({
+  shopper: z.string(),
+  contact: z.object({ email: z.string().optional(), name: z.string().optional() }).nullable(),
+  delivery: z.looseObject({}).nullable().describe("what the shopper sent with the checkout"),
+});
+
 export const skuCountsSchema = z.object({
   released: z.int(),
   available: z.int(),
