@@ -1,8 +1,8 @@
 // A cluster of engines on real servers: NATS, Redis, Postgres with two shards, the payment simulator.
 
 import { PARTITIONS_DEFAULT } from "../../src/core/limits.ts";
-import { startEngine, startSimulator, type TestProgram } from "./engine.ts";
-import { startNats, startPostgres, startRedis } from "./servers.ts";
+import { type ProgramOptions, startEngine, startSimulator, type TestProgram } from "./engine.ts";
+import { startNats, startPostgres, startRedis, type TestNats } from "./servers.ts";
 import { applySale, type SmallSale } from "./world-of-servers.ts";
 
 const WEBHOOK_SECRET = `whsec_${Buffer.from("w".repeat(32)).toString("base64")}`;
@@ -17,11 +17,13 @@ export async function startNodes(options: {
   readonly count: number;
   readonly partitions?: number;
   readonly env?: Record<string, string>;
+  /** Another world's, that stays its own. */
+  readonly nats?: TestNats;
 }) {
   const [redis, postgres, nats, simulator] = await Promise.all([
     startRedis(),
     startPostgres(),
-    startNats(),
+    options.nats ?? startNats(),
     startSimulator({ env: { DOORBUSTER_PAYMENT_WEBHOOK_SECRET: WEBHOOK_SECRET } }),
   ]);
   const control = await postgres.createDatabase("control");
@@ -42,8 +44,12 @@ export async function startNodes(options: {
   await doorbuster(["migrate"], env);
   const created = ["--json", "merchant", "create", "m", "--operator"];
   const { apiKey } = JSON.parse(await doorbuster(created, env)) as { apiKey: string };
-  const startNode = (nodeId: string, extra: Record<string, string> = {}): Promise<TestProgram> =>
-    startEngine({ env: { ...env, DOORBUSTER_NODE_ID: nodeId, ...extra } });
+  const startNode = (
+    nodeId: string,
+    extra: Record<string, string> = {},
+    program: Omit<ProgramOptions, "env"> = {},
+  ): Promise<TestProgram> =>
+    startEngine({ ...program, env: { ...env, DOORBUSTER_NODE_ID: nodeId, ...extra } });
   const nodes: TestProgram[] = [];
   for (let index = 1; index <= options.count; index++) nodes.push(await startNode(`node-${index}`));
   const headers = { authorization: `Bearer ${apiKey}` };
@@ -69,7 +75,8 @@ export async function startNodes(options: {
     /** Engines of `nodes` that run are stopped first. */
     async stop(): Promise<void> {
       await Promise.all(nodes.map((node) => node.stop()));
-      await Promise.all([redis.stop(), postgres.stop(), nats.stop(), simulator.stop()]);
+      await Promise.all([redis.stop(), postgres.stop(), simulator.stop()]);
+      if (options.nats === undefined) await nats.stop();
     },
   };
 }

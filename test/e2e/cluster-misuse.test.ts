@@ -1,0 +1,216 @@
+// What must not be done to a cluster, done: refused or ignored with a clear line in the log, never a
+// crash, never a wrong sale.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { connect, type KV, type NatsConnection } from "nats";
+
+import { broadcastSubject, nodeSubject } from "../../src/cluster/subjects.ts";
+import { createTokens } from "../../src/http/tokens.ts";
+import type { TestProgram } from "../support/engine.ts";
+import { forgetFolder, StartFailure, temporaryFolder } from "../support/process.ts";
+import { JWT_SECRET, startNodes, type WorldOfNodes } from "../support/world-of-nodes.ts";
+import { until } from "../support/world.ts";
+
+const PARTITIONS = 16;
+const SKUS = Array.from({ length: 24 }, (_, index) => `sku-${index}`);
+const HOUR_MS = 3_600_000;
+const SHIM = join(import.meta.dir, "../support/clock-shim.ts");
+const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
+const tokens = createTokens({ secret: JWT_SECRET, clock });
+
+let world: WorldOfNodes;
+let nats: NatsConnection;
+let shoppers = 0;
+
+beforeAll(async () => {
+  world = await startNodes({ count: 2, partitions: PARTITIONS });
+  nats = await connect({ servers: world.nats.url });
+  await openSale(world);
+}, 60_000);
+afterAll(async () => {
+  await nats?.close();
+  await world?.stop();
+}, 60_000);
+
+async function openSale(of: WorldOfNodes): Promise<void> {
+  const skus = SKUS.map((sku) => ({ sku, stock: 1_000, limit: 2 }));
+  await of.applySale(of.nodes[0]!, { sale: "drop", skus });
+  await until("every node sells all", () => sellsAll(of.nodes), 5_000);
+}
+
+/** Each SKU is sold at each of these nodes, to shoppers who were never here before. */
+async function sellsAll(nodes: readonly TestProgram[]): Promise<boolean> {
+  const asked = nodes.flatMap(({ url }) =>
+    SKUS.map(async (sku) => {
+      const { accessToken } = await tokens.sign(`shopper-${(shoppers += 1)}`);
+      const response = await fetch(`${url}/v1/sales/drop/skus/${sku}/hold`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${accessToken}`, "content-type": "application/json" },
+        body: '{"quantity":1}',
+      });
+      await response.text();
+      return response.status;
+    }),
+  );
+  return (await Promise.all(asked)).every((status) => status === 201);
+}
+
+function says(at: TestProgram, text: string, fromOutput = 0): Promise<void> {
+  return until(`a line about ${text}`, () => at.output().slice(fromOutput).includes(text), 10_000);
+}
+
+async function isWhole(at: TestProgram, nodes: number): Promise<boolean> {
+  const rows = await world.members(at);
+  const owned = rows.reduce((sum, { partitions }) => sum + partitions, 0);
+  return rows.length === nodes && owned === PARTITIONS;
+}
+
+test("of two nodes with one id that start at once, one serves and the other exits 2", async () => {
+  const started = await Promise.all(
+    [0, 1].map(() => world.startNode("twin").catch((cause: unknown) => cause as StartFailure)),
+  );
+  const failed = started.filter((one) => one instanceof StartFailure);
+  const alive = started.find((one) => !(one instanceof StartFailure)) as TestProgram;
+  expect(failed.map(({ exitCode }) => exitCode)).toEqual([2]);
+  expect(failed[0]?.output).toContain("another node with DOORBUSTER_NODE_ID=twin is alive");
+  await until("three members", () => isWhole(alive, 3), 5_000);
+  expect(await sellsAll([alive])).toBe(true);
+  await alive.stop();
+  await until("two members", () => isWhole(world.nodes[0]!, 2), 5_000);
+}, 40_000);
+
+test("a node with another partition count exits 2 and says both", async () => {
+  const failure = await world
+    .startNode("other", { DOORBUSTER_PARTITIONS: "32" })
+    .catch((cause: unknown) => cause);
+  expect(failure).toMatchObject({ exitCode: 2 });
+  expect(String(failure)).toMatch(/DOORBUSTER_PARTITIONS is 32.* with 16/);
+}, 20_000);
+
+test("a node whose clock is an hour off owns nothing, is not ready and says so", async () => {
+  const folder = temporaryFolder("skew");
+  writeFileSync(join(folder, "offset"), String(HOUR_MS));
+  const skewed = await world.startNode(
+    "skewed",
+    { CLOCK_OFFSET_FILE: join(folder, "offset") },
+    { bunArgs: ["--preload", SHIM], probe: () => "/livez" },
+  );
+  await until("it is a member", async () => (await world.members(skewed)).length === 3, 10_000);
+  await says(skewed, "clocks disagree: this node claims nothing");
+  const ready = await fetch(`${skewed.url}/readyz`);
+  expect({ status: ready.status, text: await ready.text() }).toEqual({
+    status: 503,
+    text: expect.stringContaining("clock"),
+  });
+  const rows = await world.members(world.nodes[0]!);
+  expect(rows.find(({ nodeId }) => nodeId === "skewed")).toMatchObject({
+    state: "joining",
+    partitions: 0,
+  });
+  // What enters at it is decided by the owners, on their time.
+  expect(await sellsAll([skewed, ...world.nodes])).toBe(true);
+  await skewed.stop();
+  forgetFolder(folder);
+}, 40_000);
+
+test("a member list edited by hand is ignored, said aloud and replaced", async () => {
+  const kv = await memberBucket();
+  const [first, second] = world.nodes as [TestProgram, TestProgram];
+  const list = async () => JSON.parse((await kv.get("members"))!.string());
+  const known = await list();
+  const edits: readonly (readonly [edit: () => Promise<unknown>, says: string])[] = [
+    [() => kv.put("members", "not json"), "it is no member list"],
+    [() => kv.put("members", JSON.stringify({ ...known, view: 1 })), "is behind ours"],
+    [() => kv.put("members", JSON.stringify({ ...known, clusterId: "x" })), "it is of cluster x"],
+    [
+      async () => kv.put("members", JSON.stringify({ ...(await list()), members: [] })),
+      "it is no member list",
+    ],
+    [() => kv.delete("members"), "it is no member list"],
+  ];
+  for (const [edit, says_] of edits) {
+    const before = [first.output().length, second.output().length] as const;
+    const { view } = await list();
+    await edit();
+    await Promise.all([
+      says(first, `the stored member list is ignored: `, before[0]),
+      until("it is replaced", async () => (await list().catch(() => known)).view > view, 10_000),
+    ]);
+    expect(first.output().slice(before[0])).toContain(says_);
+    expect(await sellsAll(world.nodes)).toBe(true);
+    for (const at of world.nodes) await until("it is whole", () => isWhole(at, 2), 5_000);
+  }
+}, 60_000);
+
+test("garbage on the subjects is counted, said once and ignored", async () => {
+  const clusterId = await clusterIdOf();
+  const head = `1\t${clusterId}\n`;
+  const garbage = [
+    "",
+    "\n",
+    "garbage",
+    "\u0000\u0001\u0002",
+    "x".repeat(700_000),
+    `99\t${clusterId}\nq\tnode-1\ti\t1\t1`,
+    `1\tanother\nh\tnode-1\ti\t1\t1\t`,
+    `${head}`,
+    `${head}q\tnode-1\ti\tNaN\t1\n\n1\t1\tZ`,
+    `${head}a\tnode-1\ti\t1\t1\tnobody\n\n1\tZ`,
+    `${head}l\tnode-1\ti\t1\t1\nX\t1`,
+    `${head}h\tghost\ti\t999999\t1\t0:zz,1:zz`,
+    `${head}g\tghost\ti\t3\t999999\t1`,
+    `${head}r\tghost\ti\ti\t3\t1\tgiven`,
+    `${head}o\tghost\ti\ti\t1`,
+  ];
+  const subjects = [
+    ...["node-1", "node-2"].map((id) => nodeSubject(id)),
+    ...(["heartbeat", "levels"] as const).map((topic) => broadcastSubject(topic)),
+  ];
+  for (let round = 0; round < 20; round += 1) {
+    for (const subject of subjects) for (const text of garbage) nats.publish(subject, text);
+    await nats.flush();
+    expect(await sellsAll(world.nodes)).toBe(true);
+  }
+  for (const at of world.nodes) {
+    await says(at, '"reason":"garbage"');
+    await says(at, '"reason":"other_cluster"');
+    await says(at, '"reason":"other_format"');
+    expect(at.output().split('"reason":"garbage"').length - 1).toBe(1);
+    await until("it is whole", () => isWhole(at, 2), 5_000);
+  }
+}, 60_000);
+
+test("two clusters on one NATS, with nodes of the same names, do not meet", async () => {
+  const other = await startNodes({ count: 2, partitions: 8, nats: world.nats });
+  try {
+    await openSale(other);
+    expect(await sellsAll([...other.nodes, ...world.nodes])).toBe(true);
+    for (const at of other.nodes) {
+      const rows = await other.members(at);
+      expect(rows.reduce((sum, { partitions }) => sum + partitions, 0)).toBe(8);
+    }
+    for (const at of world.nodes) await until("it is whole", () => isWhole(at, 2), 2_000);
+    await says(other.nodes[0]!, '"reason":"other_cluster"');
+    // The end of one is no end of the other's node of the same name.
+    await other.nodes[1]!.kill();
+    await Bun.sleep(1_000);
+    for (const at of world.nodes) expect(await isWhole(at, 2)).toBe(true);
+  } finally {
+    await other.stop();
+  }
+}, 60_000);
+
+async function clusterIdOf(): Promise<string> {
+  const line = world.nodes[0]!.output()
+    .split("\n")
+    .find((one) => one.includes('"clusterId"'));
+  return String(JSON.parse(line ?? "").clusterId);
+}
+
+async function memberBucket(): Promise<KV> {
+  const bucket = `doorbuster_${await clusterIdOf()}`;
+  return nats.jetstream().views.kv(bucket);
+}
