@@ -87,7 +87,7 @@ function versionOf(ifMatch: string | null): number | "invalid" | null {
 
 const saleParams = z.object({ sale: saleId });
 const optionalKey = z.object({ "idempotency-key": idempotencyKeySchema.optional() });
-const CHANGE_REFUSALS = ["changed_meanwhile", "not_changeable", "idempotency_mismatch"] as const;
+const CHANGE_REFUSALS = ["not_changeable", "idempotency_mismatch"] as const;
 
 function namedChange(context: HttpContext, kind: "pause" | "resume" | "end" | "cancel"): Endpoint {
   return endpoint({

@@ -247,7 +247,7 @@ describe("a version whose request was lost", () => {
     const lost = createShop(ports).applySale(asked);
     expect(await lost.catch((fault: Fault) => fault.code)).toBe("store_unavailable");
     const other = withHeader(file, { title: "Other" });
-    expect((await put(other)).kind).toBe("changed_meanwhile");
+    expect(await put(other).catch((fault: Fault) => fault.code)).toBe("busy");
     expect(await put(file)).toMatchObject({ kind: "applied", isNew: true });
   });
 

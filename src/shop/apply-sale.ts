@@ -2,6 +2,7 @@
 // a new version to its end.
 
 import { unreachable } from "../core/assert.ts";
+import { Fault } from "../core/errors.ts";
 import { APPLY_WAIT_MS } from "../core/limits.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import type { SkuRef } from "../core/ports/stock.ts";
@@ -40,7 +41,17 @@ export async function applySale(ports: ApplyPorts, asked: Asked): Promise<ApplyR
   const result = await applyOnce(ports, asked);
   if (result.kind !== "changed_meanwhile") return result;
   // What was in its way may have been its own first sending, published a moment ago: look again.
-  return applyOnce(ports, asked);
+  const again = await applyOnce(ports, asked);
+  if (again.kind !== "changed_meanwhile") return again;
+  // No precondition failed: it is not the version that is wrong but the moment.
+  const { expectedVersion = again.version, file } = asked;
+  if (expectedVersion === again.version) throw otherOnItsWay(file.header.saleId);
+  return again;
+}
+
+/** Nothing was changed; the same may be asked for again when the other version has ended. */
+export function otherOnItsWay(saleId: string): Fault {
+  return new Fault("busy", `another version of sale ${saleId} is on its way`);
 }
 
 async function applyOnce(ports: ApplyPorts, asked: Asked): Promise<ApplyResult> {

@@ -6,7 +6,7 @@ import { APPLY_WAIT_MS, STOCK_UNITS_MAX } from "../core/limits.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import type { BeginResult } from "../core/ports/catalogue.ts";
 import { type SaleHeader, type SaleSku, saleStateOf } from "../core/sale/sale.ts";
-import { type ApplyPorts, audit, resultOf } from "./apply-sale.ts";
+import { type ApplyPorts, audit, otherOnItsWay, resultOf } from "./apply-sale.ts";
 import { countSkus } from "./count-skus.ts";
 import { driveVersion, loadBase } from "./drive-version.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -37,9 +37,9 @@ export async function changeSale(ports: ApplyPorts, asked: Asked): Promise<Apply
     const base = await loadBase(ports, asked.saleId);
     if (base?.sale.merchantId !== asked.merchant.merchantId) return { kind: "not_found" };
     const result = await changeOnce(ports, asked, base, untilMs);
+    if (result.kind !== "changed_meanwhile") return result;
     // A change is relative to what is there, so it may follow another one.
-    const isAgain = result.kind === "changed_meanwhile" && clock.monotonicMs() < untilMs;
-    if (!isAgain) return result;
+    if (clock.monotonicMs() >= untilMs) throw otherOnItsWay(asked.saleId);
     await ports.runtime.pause(AGAIN_MS);
   }
 }

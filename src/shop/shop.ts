@@ -56,6 +56,7 @@ export type ApplyResult =
   | { kind: "planned"; plan: SalePlan }
   | { kind: "invalid"; errors: readonly FieldError[] }
   | { kind: "not_found" }
+  /** The precondition is not true. Without one another version on its way is Fault("busy"). */
   | { kind: "changed_meanwhile"; version: number }
   | { kind: "below_committed"; skus: readonly string[]; minimum: number }
   | { kind: "not_changeable"; fields: readonly string[] }
