@@ -140,12 +140,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     replace: 'new Fault("busy", `${pending.nodeId} has not answered in time`)',
   },
   {
-    name: "sim: a stopping router says that nothing was done",
-    file: remoteAsks,
-    find: '      const code = pending.state === "sent" ? "unknown" : "busy";',
-    replace: '      const code = "busy";',
-  },
-  {
     name: "sim: a sweep stops at the first that has time left",
     file: remoteAsks,
     find: "      if (pending.deadlineMs > nowMs) continue;",

@@ -23,7 +23,7 @@ const MUST_HAPPEN = [
 ] as const satisfies readonly (readonly [string, keyof RunCounts])[];
 
 /** One seed in so many is also used for the drills. */
-const DRILL_EVERY = 50;
+const DRILL_EVERY = 20;
 
 const NOTHING: RunCounts = {
   claims: 0,

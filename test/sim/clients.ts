@@ -75,7 +75,8 @@ export class Clients {
 
   /** Its sockets are closed: whoever waited there does not know. */
   killed(process: Process): void {
-    for (const open of [...(this.#open.get(process) ?? [])]) open.settle({ kind: "unknown" });
+    // Each takes itself out of the set, which iteration minds not.
+    for (const open of this.#open.get(process) ?? []) open.settle({ kind: "unknown" });
     this.#open.delete(process);
   }
 

@@ -40,6 +40,9 @@ const KINDS_MIN = 3;
 const FIRST_MS = 3_000;
 /** This part of the faults comes together with another: trouble is worst in company. */
 const CLOSE_BY = 0.45;
+/** Doubt while the owner changes is the worst of all: each run has it. */
+const STORE_TROUBLE = ["lost_replies", "late_requests", "slow_store", "cut_store"] as const;
+const OWNER_TROUBLE = ["double_owner", "leave", "pause", "kill", "cut_nats"] as const;
 
 /** Longest of each kind. */
 const LONGEST_MS: Readonly<Record<FaultKind, number>> = {
@@ -63,26 +66,26 @@ const LONGEST_MS: Readonly<Record<FaultKind, number>> = {
 
 /** At least five faults of three kinds, all over before `untilMs`. */
 export function scheduleOf(random: Random, nodes: number, untilMs: number): readonly SimFault[] {
-  const faults: SimFault[] = [];
-  const count = random.integer(FAULTS_MIN, FAULTS_MAX);
   const kinds = new Set<FaultKind>();
-  while (faults.length < count || kinds.size < KINDS_MIN) {
-    const kind = random.pick(FAULT_KINDS);
+  const faults: SimFault[] = [];
+  const add = (kind: FaultKind, aboutMs: number | null): number => {
     kinds.add(kind);
     const forMs = Math.floor(random.between(0.02, 1) ** 1.5 * LONGEST_MS[kind]);
+    const latestMs = untilMs - forMs;
+    const freeMs = random.between(FIRST_MS, latestMs);
+    const atMs = aboutMs === null ? freeMs : Math.min(Math.max(FIRST_MS, aboutMs), latestMs);
     const node = random.integer(0, nodes - 1);
-    const before = faults[faults.length - 1];
-    const isCloseBy = before !== undefined && random.chance(CLOSE_BY);
-    const freeMs = random.between(FIRST_MS, untilMs - forMs);
-    const closeMs = (before?.atMs ?? 0) + random.between(-500, 1_500);
-    faults.push({
-      kind,
-      atMs: Math.floor(isCloseBy ? Math.min(Math.max(FIRST_MS, closeMs), untilMs - forMs) : freeMs),
-      forMs,
-      node,
-      other: (node + random.integer(1, nodes - 1)) % nodes,
-      force: random.unit(),
-    });
+    const other = (node + random.integer(1, nodes - 1)) % nodes;
+    faults.push({ kind, atMs: Math.floor(atMs), forMs, node, other, force: random.unit() });
+    return atMs;
+  };
+
+  let lastMs = add(random.pick(STORE_TROUBLE), null);
+  lastMs = add(random.pick(OWNER_TROUBLE), lastMs + random.between(-200, 800));
+  const count = random.integer(FAULTS_MIN, FAULTS_MAX);
+  while (faults.length < count || kinds.size < KINDS_MIN) {
+    const aboutMs = random.chance(CLOSE_BY) ? lastMs + random.between(-500, 1_500) : null;
+    lastMs = add(random.pick(FAULT_KINDS), aboutMs);
   }
   return faults.sort((left, right) => left.atMs - right.atMs);
 }

@@ -130,15 +130,11 @@ export class Injector {
 }
 
 /** Faults of a kind add up. */
-function raise<T extends Record<K, number>, K extends string>(
-  thing: T,
-  by: Record<K, number>,
-): Heal {
-  const numbers: Record<K, number> = thing;
+function raise<K extends string>(thing: Record<NoInfer<K>, number>, by: Record<K, number>): Heal {
   const keys = Object.keys(by) as K[];
-  for (const key of keys) numbers[key] += by[key];
+  for (const key of keys) thing[key] += by[key];
   return () => {
-    for (const key of keys) numbers[key] = Math.max(0, numbers[key] - by[key]);
+    for (const key of keys) thing[key] = Math.max(0, thing[key] - by[key]);
   };
 }
 

@@ -39,7 +39,7 @@ function numberOf(text: string | undefined, otherwise: number): number {
   const value = text === undefined ? otherwise : Number(text);
   if (Number.isFinite(value) && value >= 0) return value;
   process.stderr.write(`${text} is not a number\n`);
-  process.exit(2);
+  return process.exit(2);
 }
 
 const print = (text: string): void => {
@@ -49,12 +49,12 @@ const print = (text: string): void => {
 function runShare(share: Share): Promise<Campaign> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url).href);
-    worker.onmessage = (event: MessageEvent<Campaign>) => {
+    worker.addEventListener("message", (event: MessageEvent<Campaign>) => {
       worker.terminate();
       resolve(event.data);
-    };
-    worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage(share);
+    });
+    worker.addEventListener("error", (event) => reject(new Error(event.message)));
+    worker.postMessage(share, []);
   });
 }
 

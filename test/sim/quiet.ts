@@ -95,16 +95,16 @@ export function probe(request: {
     const released = sku.rules.released + 100;
     const endsAtMs = sku.rules.endsAtMs + 7_200_000;
     const version = sku.rules.version + 1_000;
-    const expectThat = (got: string, wanted: readonly string[]): void => {
+    const expectAnswer = (got: string, wanted: readonly string[]): void => {
       if (wanted.includes(got)) return;
       throw new Violation("quiet", `${sku.key} at ${entrance.nodeId}: ${got}`);
     };
     const rules: Command = { ...sku.rules, version, released, endsAtMs, phase: "live" };
-    expectThat(await ask(rules), ["configured", "unchanged"]);
+    expectAnswer(await ask(rules), ["configured", "unchanged"]);
     // The edges may still say that it is sold out.
     await clients.pause(EDGE_BOUND_MS);
-    expectThat(await ask({ kind: "hold", shopper, quantity: 1 }), ["held"]);
-    expectThat(await ask({ kind: "give_back", shopper }), ["given_back"]);
+    expectAnswer(await ask({ kind: "hold", shopper, quantity: 1 }), ["held"]);
+    expectAnswer(await ask({ kind: "give_back", shopper }), ["given_back"]);
   };
   skus.forEach((sku, index) => {
     visit(sku, index).catch((cause: unknown) => world.fail(cause));

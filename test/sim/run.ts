@@ -138,8 +138,11 @@ class Run {
   get failure(): Violation | null {
     const { failure } = this.world;
     if (failure === null || failure instanceof Violation) return failure;
-    const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
-    return new Violation("bug", text);
+    const isError = failure instanceof Error;
+    return new Violation(
+      "bug",
+      isError ? (failure.stack ?? failure.message) : Bun.inspect(failure),
+    );
   }
 
   inspect(inspections: readonly Inspection[]): void {

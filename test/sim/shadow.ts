@@ -155,7 +155,7 @@ export class Shadow {
     const { nowMs } = at;
     switch (event.kind) {
       case "archived":
-        return;
+        return expectThat(sku.facts.last.held === 0, "I5", () => `${sku.key}: archived with holds`);
       case "configured":
         return this.#configure(sku, event, nowMs);
       case "held": {
@@ -190,8 +190,6 @@ export class Shadow {
         sku.holdOf(event.shopper).add(nowMs, { ...hold, orderId, deadlineMs, wasPinned: true });
         return;
       }
-      case "archived":
-        return expectThat(sku.facts.last.held === 0, "I5", () => `${sku.key}: archived with holds`);
       default:
         return this.#ofOrder(sku, event, nowMs);
     }
