@@ -5,8 +5,9 @@ import { z } from "zod";
 import { holdIdOf, skuTagOf } from "../core/ids.ts";
 import { ORDER_STATUSES } from "../core/order/order.ts";
 import type { ExplainedEvent } from "../core/ports/stock.ts";
+import { UNKNOWN_AFTER } from "../shop/page.ts";
 import type { HttpContext } from "./context.ts";
-import { type Endpoint, endpoint } from "./endpoint.ts";
+import { type Endpoint, endpoint, unknownAfter } from "./endpoint.ts";
 import { plainProblem } from "./problem.ts";
 import { adminOrder, adminSale, instant, json, money } from "./render.ts";
 import {
@@ -39,7 +40,9 @@ function listSales({ shop, clock }: HttpContext): Endpoint {
     answers: { 200: { description: "A page of sales", schema: listOf(adminSaleSchema) } },
     refusals: [],
     async handle({ identity, query }) {
-      const { items, next } = await shop.salesOf(identity, pageOf(query));
+      const result = await shop.salesOf(identity, pageOf(query));
+      if (result === UNKNOWN_AFTER) return unknownAfter();
+      const { items, next } = result;
       const nowMs = clock.wallMs();
       return json({
         items: items.map((sale) => ({ ...adminSale(sale, nowMs), state: sale.state })),
@@ -185,6 +188,7 @@ function ordersOfSale({ shop }: HttpContext): Endpoint {
         ...(query.status === undefined ? {} : { status: query.status }),
       });
       if (result === null) return plainProblem("not_found");
+      if (result === UNKNOWN_AFTER) return unknownAfter();
       // Names and addresses: nobody on the way keeps them.
       const headers = { "cache-control": "no-store" };
       return json({ items: result.items.map(adminOrder), next: result.next }, { headers });

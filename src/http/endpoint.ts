@@ -153,6 +153,11 @@ export function invalidRequest(errors: readonly FieldError[]): Response {
   return problem("invalid_request", { extensions: { errors } });
 }
 
+/** The same in every list: an `after` that no page gave is a mistake, not the end of the list. */
+export function unknownAfter(): Response {
+  return invalidRequest([{ field: "after", message: "is not the `next` of a page" }]);
+}
+
 type BodyIn<B> =
   | { readonly kind: "too_large" }
   | { readonly kind: "malformed" }

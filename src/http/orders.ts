@@ -4,9 +4,10 @@ import { z } from "zod";
 
 import { unreachable } from "../core/assert.ts";
 import { ORDER_ID } from "../core/ids.ts";
+import { UNKNOWN_AFTER } from "../shop/page.ts";
 import type { CancelResult } from "../shop/shop.ts";
 import type { HttpContext } from "./context.ts";
-import { type Endpoint, endpoint } from "./endpoint.ts";
+import { type Endpoint, endpoint, unknownAfter } from "./endpoint.ts";
 import { plainProblem } from "./problem.ts";
 import { json, renderOrder } from "./render.ts";
 import { listOf, orderSchema, pageOf, pageQuery } from "./schemas.ts";
@@ -26,7 +27,9 @@ export function orderEndpoints({ shop }: HttpContext): readonly Endpoint[] {
       answers: { 200: { description: "A page of orders", schema: listOf(orderSchema) } },
       refusals: [],
       async handle({ identity, query }) {
-        const { items, next } = await shop.ordersOf(identity, pageOf(query));
+        const result = await shop.ordersOf(identity, pageOf(query));
+        if (result === UNKNOWN_AFTER) return unknownAfter();
+        const { items, next } = result;
         return json({ items: items.map(renderOrder), next }, { headers: PRIVATE });
       },
     }),

@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import type { DirectorySale } from "../shop/directory.ts";
 import type { HttpContext } from "./context.ts";
-import { type Endpoint, endpoint, invalidRequest } from "./endpoint.ts";
+import { type Endpoint, endpoint, unknownAfter } from "./endpoint.ts";
 import { plainProblem } from "./problem.ts";
 import { saleSummary } from "./render.ts";
 import {
@@ -47,7 +47,7 @@ function listSales({ shop, clock }: HttpContext): Endpoint {
       const start =
         query.after === undefined ? 0 : sales.findIndex((sale) => sale.saleId === query.after) + 1;
       if (query.after !== undefined && start === 0) {
-        return invalidRequest([{ field: "after", message: "is not the `next` of a page" }]);
+        return unknownAfter();
       }
       const items = sales.slice(start, start + query.limit);
       const hasMore = start + query.limit < sales.length;

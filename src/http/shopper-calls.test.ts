@@ -210,6 +210,9 @@ describe("orders", () => {
     };
     const page = await call("GET", "/v1/orders?after=ord_x");
     expect(page.body).toEqual({ items: [RENDERED], next: null });
+    shop.ordersOf = () => Promise.resolve("unknown_after");
+    const unknown = await call("GET", "/v1/orders?after=ord_x");
+    expect([unknown.status, unknown.body.errors[0].field]).toEqual([400, "after"]);
   });
 
   const cancels: [CancelResult, number, string | null][] = [

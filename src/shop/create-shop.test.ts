@@ -186,7 +186,7 @@ describe("what a merchant sees", () => {
     expect(report?.orders).toEqual({ paid: 1 });
     expect(await shop.shop.report(OTHER, "report")).toBeNull();
     const orders = await shop.shop.ordersOfSale(MERCHANT, { saleId: "report", limit: 10 });
-    expect(orders?.items.map(({ shopperId }) => shopperId)).toEqual(["asha"]);
+    expect(orders).toMatchObject({ items: [{ shopperId: "asha" }], next: null });
     expect(await shop.shop.ordersOfSale(OTHER, { saleId: "report", limit: 10 })).toBeNull();
   });
 
@@ -224,11 +224,12 @@ describe("what a merchant sees", () => {
       await shop.shop.applySale({ merchant: OTHER, file, dryRun: false });
     }
     const page = await shop.shop.salesOf(OTHER, { limit: 2 });
-    expect(page.items.map(({ saleId, state }) => [saleId, state])).toEqual([
-      ["third", "scheduled"],
-      ["second", "scheduled"],
-    ]);
-    const rest = await shop.shop.salesOf(OTHER, { limit: 2, after: page.next ?? "" });
+    const states = [
+      { saleId: "third", state: "scheduled" },
+      { saleId: "second", state: "scheduled" },
+    ];
+    expect(page).toMatchObject({ items: states, next: "second" });
+    const rest = await shop.shop.salesOf(OTHER, { limit: 2, after: "second" });
     expect(rest).toMatchObject({ items: [{ saleId: "first" }], next: null });
   });
 });

@@ -3,7 +3,7 @@
 import { bucketOf, bucketOfOrder } from "../core/ids.ts";
 import type { Order, OrderStatus } from "../core/order/order.ts";
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
-import { type PageOf, pageOf } from "./page.ts";
+import { type ListOf, pageOf, UNKNOWN_AFTER } from "./page.ts";
 import type { ShopPorts } from "./ports.ts";
 
 /** Another shopper's order is as unknown as a random id. */
@@ -22,7 +22,10 @@ export async function ordersOf(
   ports: Pick<ShopPorts, "orders">,
   shopper: string,
   page: { after?: string; limit: number },
-): Promise<PageOf<Order>> {
+): Promise<ListOf<Order>> {
+  if (page.after !== undefined && (await orderOf(ports, shopper, page.after)) === null) {
+    return UNKNOWN_AFTER;
+  }
   const orders = await ports.orders.listOfShopper(shopper, { ...page, limit: page.limit + 1 });
   return pageOf(orders, page.limit, ({ orderId }) => orderId);
 }
@@ -32,9 +35,13 @@ export async function ordersOfSale(
   ports: Pick<ShopPorts, "orders" | "directory">,
   merchant: ApiKeyOwner,
   request: { saleId: string; status?: OrderStatus; after?: string; limit: number },
-): Promise<PageOf<Order> | null> {
+): Promise<ListOf<Order> | null> {
   const sale = ports.directory.sale(request.saleId);
   if (sale?.merchantId !== merchant.merchantId) return null;
+  if (request.after !== undefined) {
+    const last = await ports.orders.find(request.after);
+    if (last?.saleId !== request.saleId) return UNKNOWN_AFTER;
+  }
   const orders = await ports.orders.listOfSale({ ...request, limit: request.limit + 1 });
   return pageOf(orders, request.limit, ({ orderId }) => orderId);
 }

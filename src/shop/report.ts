@@ -1,7 +1,7 @@
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import { type Sale, type SaleState, saleStateOf } from "../core/sale/sale.ts";
 import { countSkus } from "./count-skus.ts";
-import { type PageOf, pageOf } from "./page.ts";
+import { type ListOf, pageOf, UNKNOWN_AFTER } from "./page.ts";
 import type { ShopPorts } from "./ports.ts";
 import type { SaleReport } from "./shop.ts";
 
@@ -28,7 +28,11 @@ export async function salesOf(
   ports: Pick<ShopPorts, "catalogue" | "runtime">,
   { merchantId }: ApiKeyOwner,
   page: { after?: string; limit: number },
-): Promise<PageOf<Sale & { state: SaleState }>> {
+): Promise<ListOf<Sale & { state: SaleState }>> {
+  if (page.after !== undefined) {
+    const last = await ports.catalogue.sale(page.after);
+    if (last?.merchantId !== merchantId || last.version === 0) return UNKNOWN_AFTER;
+  }
   const sales = await ports.catalogue.sales({ ...page, merchantId, limit: page.limit + 1 });
   const nowMs = ports.runtime.clock.wallMs();
   const states = sales.map((sale) => ({ ...sale, state: saleStateOf(sale, nowMs) }));

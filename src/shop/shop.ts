@@ -10,6 +10,7 @@ import type { CartHold, ExplainedEvent, SkuCounts } from "../core/ports/stock.ts
 import type { Level } from "../core/sale/level.ts";
 import type { Sale, SaleState } from "../core/sale/sale.ts";
 import type { DirectorySale, SaleDirectory } from "./directory.ts";
+import type { ListOf, PageOf } from "./page.ts";
 import type { FieldError, SaleFile } from "./sale-file.ts";
 
 export type SignUpResult = { kind: "created"; accountId: string } | { kind: "email_taken" };
@@ -123,18 +124,12 @@ export type Shop = {
     request: CheckoutRequest;
   }): Promise<CheckoutResult>;
   order(shopper: string, orderId: string): Promise<Order | null>;
-  ordersOf(
-    shopper: string,
-    page: { after?: string; limit: number },
-  ): Promise<{ items: readonly Order[]; next: string | null }>;
+  ordersOf(shopper: string, page: { after?: string; limit: number }): Promise<ListOf<Order>>;
   cancelOrder(shopper: string, orderId: string): Promise<CancelResult>;
   /** The event's signature has been checked. Once for each event id. */
   paymentEvent(event: { eventId: string; orderId: string }): Promise<void>;
 
-  levels(
-    sale: DirectorySale,
-    page: { after?: string; limit: number },
-  ): Promise<{ items: readonly SkuLevel[]; next: string | null }>;
+  levels(sale: DirectorySale, page: { after?: string; limit: number }): Promise<PageOf<SkuLevel>>;
 
   applySale(request: {
     merchant: ApiKeyOwner;
@@ -152,7 +147,7 @@ export type Shop = {
   salesOf(
     merchant: ApiKeyOwner,
     page: { after?: string; limit: number },
-  ): Promise<{ items: readonly (Sale & { state: SaleState })[]; next: string | null }>;
+  ): Promise<ListOf<Sale & { state: SaleState }>>;
   /** Null: no such sale of this merchant. */
   report(merchant: ApiKeyOwner, saleId: string): Promise<SaleReport | null>;
   explain(
@@ -162,5 +157,5 @@ export type Shop = {
   ordersOfSale(
     merchant: ApiKeyOwner,
     request: { saleId: string; status?: OrderStatus; after?: string; limit: number },
-  ): Promise<{ items: readonly Order[]; next: string | null } | null>;
+  ): Promise<ListOf<Order> | null>;
 };
