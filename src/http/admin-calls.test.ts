@@ -156,6 +156,21 @@ describe("PUT /v1/admin/sales/:sale", () => {
     expect([none.status, none.body.code]).toEqual([412, "changed_meanwhile"]);
   });
 
+  test("If-Match is compared strongly: a weak tag is never the version; another's sale is 404", async () => {
+    shop.applySale = () => Promise.resolve({ kind: "unchanged", sale: published() });
+    for (const tag of ['W/"3"', 'W/"x"']) {
+      const headers = { "if-match": tag };
+      const weak = await call("PUT", path, { body: FILE, headers });
+      expect([weak.status, weak.body.code]).toEqual([412, "changed_meanwhile"]);
+      expect(weak.headers.get("etag")).toBe('"3"');
+    }
+    for (const tag of ["*", 'W/"3"']) {
+      const others = { headers: { "if-match": tag }, token: OTHER_KEY };
+      const answer = await call("PUT", path, { body: FILE, ...others });
+      expect([answer.status, answer.body.code]).toEqual([404, "not_found"]);
+    }
+  });
+
   test("a file of more than 64 KiB is read; one of more than 16 MiB is 413", async () => {
     shop.applySale = ({ file }) =>
       Promise.resolve({ kind: "applying", applied: 0, total: file.skus.length });
@@ -310,6 +325,15 @@ describe("views", () => {
     for (const name of ["shopper", "contact", "delivery"])
       expect(mine.body).not.toHaveProperty(name);
     expect(mine.body.orderId).toBe(ORDER.orderId);
+  });
+
+  test("an `after` that no page gave is 400, as in every list", async () => {
+    shop.salesOf = () => Promise.resolve("unknown_after");
+    shop.ordersOfSale = () => Promise.resolve("unknown_after");
+    for (const path of ["sales?after=x", "orders?sale=drop&after=x"]) {
+      const answer = await call("GET", `/v1/admin/${path}`);
+      expect([answer.status, answer.body.errors[0].field]).toEqual([400, "after"]);
+    }
   });
 
   test("what is not this merchant's is 404", async () => {

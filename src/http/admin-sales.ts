@@ -60,11 +60,13 @@ function putSale({ shop, clock }: HttpContext): Endpoint {
       if (body.header.saleId !== params.sale) {
         return invalidRequest([{ field: "sale", message: "must be the sale of the path" }]);
       }
-      const ifMatch = request.headers.get("if-match");
-      if (ifMatch === "*" && !isOwn(shop.directory, params.sale, identity)) {
-        return plainProblem("changed_meanwhile");
+      if (isOthers(shop.directory, params.sale, identity)) return plainProblem("not_found");
+      const version = versionOf(request.headers.get("if-match"));
+      const known = shop.directory.sale(params.sale);
+      if (version === "never" || (version === "any" && known === null)) {
+        if (known === null) return plainProblem("changed_meanwhile");
+        return applyAnswer({ kind: "changed_meanwhile", version: known.version }, clock.wallMs());
       }
-      const version = versionOf(ifMatch);
       if (version === "invalid") {
         return invalidRequest([{ field: "If-Match", message: 'must be one ETag such as "3"' }]);
       }
@@ -72,16 +74,20 @@ function putSale({ shop, clock }: HttpContext): Endpoint {
         merchant: identity,
         file: body,
         dryRun: query.dryRun === "true",
-        ...(version === null ? {} : { expectedVersion: version }),
+        ...(typeof version === "number" ? { expectedVersion: version } : {}),
       });
       return applyAnswer(result, clock.wallMs());
     },
   });
 }
 
-function versionOf(ifMatch: string | null): number | "invalid" | null {
-  if (ifMatch === null || ifMatch === "*") return null;
-  const match = /^"?(\d{1,15})"?$/.exec(ifMatch.trim());
+/** Tags are compared strongly, so a weak one is never the version (RFC 9110, 13.1.1). */
+function versionOf(ifMatch: string | null): number | "any" | "never" | "invalid" | null {
+  if (ifMatch === null) return null;
+  const tag = ifMatch.trim();
+  if (tag === "*") return "any";
+  if (/^W\/"[^"]*"$/.test(tag)) return "never";
+  const match = /^"?(\d{1,15})"?$/.exec(tag);
   return match === null ? "invalid" : Number(match[1]);
 }
 
