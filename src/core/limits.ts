@@ -59,6 +59,12 @@ export const RESTORES_AT_ONCE_MAX = 8;
 /** Commands of a partition that may wait for units to be restored: an apply's, and money. */
 export const RESTORE_WAITING_MAX = MAILBOX_HOLDS_MAX;
 
+/**
+ * The ledger's projection waits this long behind each call: a call costs Postgres and us about 300 µs
+ * each, a row in it 70 and 50 (bench/hold.ts).
+ */
+export const LEDGER_GATHER_MS = 25;
+
 /** One piece of a snapshot. */
 export const SNAPSHOT_PIECE_BYTES_MAX = 256 * 1_024;
 

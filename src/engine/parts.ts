@@ -5,6 +5,8 @@ import { StockNode } from "../actors/stock-node.ts";
 import { Levels } from "../cluster/levels.ts";
 import type { Config } from "../config.ts";
 import { Fault } from "../core/errors.ts";
+import { FORMAT } from "../core/formats.ts";
+import { LEDGER_GATHER_MS } from "../core/limits.ts";
 import type { Journal } from "../core/ports/journal.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import type { Runtime } from "../core/ports/runtime.ts";
@@ -41,7 +43,13 @@ export async function openParts(
   const { journal, record } = stores;
   const { nodeId } = config;
   const { promise: failed, resolve: fail } = Promise.withResolvers<Fault>();
-  const ledger = new LedgerProjection({ ledger: stores.ledger, journal, runtime, log });
+  const ledger = new LedgerProjection({
+    ledger: stores.ledger,
+    journal,
+    runtime,
+    log,
+    gatherMs: LEDGER_GATHER_MS,
+  });
   const incarnation = crypto.randomUUID();
   const node = new StockNode({
     journal,
@@ -52,6 +60,8 @@ export async function openParts(
     owner: `${nodeId}/${incarnation}`,
     generation: record.generation,
     partitionCount: record.partitions,
+    // What is in the journal is read by whoever owns the partition next.
+    writtenFormat: () => cluster?.node.writtenFormat ?? FORMAT,
     hasEdges: config.mode === "cluster",
     onLost: (partition, owner) => {
       // In a cluster that is how a node learns that it was taken for dead.
@@ -62,7 +72,7 @@ export async function openParts(
   const endSkewWatch = await watchClockSkew({ config, stock: node, journal, runtime, log });
   const directory = new SaleDirectory(record.partitions);
   const common = { incarnation, runtime, log };
-  const cluster =
+  const cluster: EngineCluster | null =
     config.mode !== "cluster" || config.natsUrl === null
       ? null
       : await openCluster({

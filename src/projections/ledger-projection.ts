@@ -34,6 +34,8 @@ export type LedgerProjectionOptions = {
   readonly backlogBytesMax?: number;
   /** Above it rows are read back from the journal. */
   readonly queueBytesMax?: number;
+  /** Pause behind a call, so that the next one has more rows; 0. Nobody's answer waits for it. */
+  readonly gatherMs?: number;
 };
 
 export class LedgerProjection implements LedgerFeed {
@@ -46,7 +48,9 @@ export class LedgerProjection implements LedgerFeed {
   readonly #totals: Totals = { backlogBytes: 0, queuedBytes: 0 };
   readonly #backlogBytesMax: number;
   readonly #queueBytesMax: number;
+  readonly #gatherMs: number;
   #isRunning = false;
+  #isStopping = false;
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   /** Batches stored since the start. */
@@ -57,6 +61,7 @@ export class LedgerProjection implements LedgerFeed {
     this.#journal = options.journal;
     this.#runtime = options.runtime;
     this.#log = options.log;
+    this.#gatherMs = options.gatherMs ?? 0;
     this.#backlogBytesMax = options.backlogBytesMax ?? JOURNAL_BYTES_MAX;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
   }
@@ -112,6 +117,7 @@ export class LedgerProjection implements LedgerFeed {
 
   /** Stores what is left, as far as the ledger answers within `graceMs`; then stops. */
   async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
     if (this.#isRunning) {
       const idle = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
       await Promise.race([idle, this.#runtime.pause(graceMs)]);
@@ -132,6 +138,7 @@ export class LedgerProjection implements LedgerFeed {
         // What came while the step was ending finds the loop running, and counts on it.
         if (!(await this.#step()) && !this.#hasWork()) break;
         retryMs = RETRY_MS_MIN;
+        if (this.#gatherMs > 0 && !this.#isStopping) await this.#runtime.pause(this.#gatherMs);
       } catch (cause) {
         const fault = cause instanceof Fault ? cause.message : String(cause);
         this.#log.warn({ fault, backlogBytes: this.backlogBytes }, "the ledger does not take rows");
