@@ -89,7 +89,7 @@ export async function openCluster(options: ClusterOptions): Promise<EngineCluste
     fencedView: () => journal.highestView(partitions),
     local: stock,
     onFatal: options.onFatal,
-    salesStamp: () => salesStampOf(directory),
+    salesStamp: () => directory.versionSum,
     onSalesBehind: () => salesBehind(),
   });
   const { levels, router } = routed(options, node, bus);
@@ -201,10 +201,4 @@ function bucketsOf(node: ClusterNode, nodeId: string): () => readonly number[] {
 /** When the edge may let a hold through; null for a sale that is not known here yet. */
 function opensAtMs(directory: SaleDirectory, skuKey: string): number | null {
   return directory.sale(skuKey.slice(0, skuKey.indexOf("/")))?.startsAtMs ?? null;
-}
-
-function salesStampOf(directory: SaleDirectory): number {
-  let sum = 0;
-  for (const { version } of directory.sales()) sum += version;
-  return sum;
 }

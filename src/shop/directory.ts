@@ -2,6 +2,7 @@
 // at start and at each new version; it never asks a database for a look-up, so sales already loaded
 // go on while the control database is away.
 
+import { assert } from "../core/assert.ts";
 import { partitionOf, skuKeyOf, skuTagOf } from "../core/ids.ts";
 import type { SkuRef } from "../core/ports/stock.ts";
 import type { Sale, SaleSku } from "../core/sale/sale.ts";
@@ -42,6 +43,9 @@ export type DirectorySale = Sale & { readonly skus: ReadonlyMap<string, Director
 export class SaleDirectory {
   readonly #partitions: number;
   readonly #sales = new Map<string, DirectorySale>();
+  #versionSum = 0;
+  /** Null after a change, until somebody asks. */
+  #byLatestStart: readonly DirectorySale[] | null = null;
 
   constructor(partitions: number) {
     this.#partitions = partitions;
@@ -60,6 +64,19 @@ export class SaleDirectory {
     return this.#sales.values();
   }
 
+  /** As the catalogue adds them up: the same sum is the same sales. */
+  get versionSum(): number {
+    return this.#versionSum;
+  }
+
+  /** Published sales, the latest start first, then by id. Cost: sorted once for each change. */
+  byLatestStart(): readonly DirectorySale[] {
+    this.#byLatestStart ??= [...this.#sales.values()]
+      .filter(({ version }) => version > 0)
+      .sort(compareLatestStart);
+    return this.#byLatestStart;
+  }
+
   /** Replaces the sale unless a newer version is here already. Cost: O(SKUs). */
   put(sale: Sale, skus: readonly SaleSku[]): DirectorySale {
     const known = this.#sales.get(sale.saleId);
@@ -70,6 +87,9 @@ export class SaleDirectory {
       bySku.set(sku.sku, new DirectorySku(entry, sku, this.refOf(sale.saleId, sku)));
     }
     this.#sales.set(sale.saleId, entry);
+    this.#versionSum += sale.version - (known?.version ?? 0);
+    this.#byLatestStart = null;
+    assert(this.#versionSum >= sale.version, "versions add up");
     return entry;
   }
 
@@ -78,4 +98,8 @@ export class SaleDirectory {
     const key = skuKeyOf(saleId, sku.sku);
     return { key, partition: partitionOf(saleId, sku.sku, sku.group, this.#partitions) };
   }
+}
+
+function compareLatestStart(left: Sale, right: Sale): number {
+  return right.startsAtMs - left.startsAtMs || (left.saleId < right.saleId ? -1 : 1);
 }

@@ -315,6 +315,25 @@ function listFacts(the: () => ControlStores): void {
     expect(await catalogue.sales({ merchantId: "mer_nobody", limit: 10 })).toEqual([]);
   });
 
+  test("the sum of versions grows by what is published, and by nothing else", async () => {
+    const { catalogue } = the();
+    const start = await catalogue.versionSum();
+    const grown = async () => (await catalogue.versionSum()) - start;
+    const header = headerOf();
+    const { saleId } = header;
+    const version = await begun(the(), draftOf(header));
+    expect(await grown()).toBe(0);
+    await catalogue.publish(saleId, version);
+    expect(await grown()).toBe(1);
+    await catalogue.abandon(saleId, await begun(the(), draftOf(header, { baseVersion: 1 })));
+    expect(await grown()).toBe(1);
+    await published(the(), draftOf(header, { baseVersion: 1 }));
+    expect((await catalogue.sale(saleId))?.version).toBe(3);
+    expect(await grown()).toBe(3);
+    await published(the(), draftOf(headerOf()));
+    expect(await grown()).toBe(4);
+  });
+
   test("SKUs are listed in the order of their bytes", async () => {
     const { catalogue } = the();
     const header = headerOf();

@@ -49,6 +49,11 @@ export interface Catalogue {
     readonly after?: string;
     readonly limit: number;
   }): Promise<readonly Sale[]>;
+  /**
+   * The versions of all published sales, added up: it grows with each publish, so whoever has the
+   * same sum has the same sales.
+   */
+  versionSum(): Promise<number>;
   /** A sale, also a draft (version 0); null when there is none. */
   sale(saleId: string): Promise<Sale | null>;
   /** All SKUs of the published version, by SKU. */

@@ -108,6 +108,15 @@ export class PostgresCatalogue implements Catalogue {
     return rows.map(saleOf);
   }
 
+  async versionSum(): Promise<number> {
+    const [row] = await this.#database.run("add up versions", (db) => {
+      // A double is exact far beyond what there will ever be.
+      const sum = sql<number>`coalesce(sum(${sales.version}), 0)::double precision`;
+      return db.select({ sum }).from(sales);
+    });
+    return row?.sum ?? 0;
+  }
+
   async sale(saleId: string): Promise<Sale | null> {
     const [row] = await this.#database.run("read a sale", (db) => {
       return db.select().from(sales).where(eq(sales.sale_id, saleId));

@@ -132,6 +132,14 @@ export class SqliteCatalogue implements Catalogue {
     return rows.map(saleOf);
   }
 
+  async versionSum(): Promise<number> {
+    const row = this.#database.run("add up versions", (db) => {
+      const total = sql<number>`coalesce(sum(${sales.version}), 0)`;
+      return db.select({ sum: total }).from(sales).get();
+    });
+    return row?.sum ?? 0;
+  }
+
   async sale(saleId: string): Promise<Sale | null> {
     const row = this.#database.run("read a sale", (db) => {
       return db.select().from(sales).where(eq(sales.sale_id, saleId)).get();
