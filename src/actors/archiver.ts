@@ -82,7 +82,7 @@ export class Archiver {
       if (batch.byteCount > BATCH_BYTES_MAX - EVENT_BYTES_MAX) break;
       const sku = book.skus.get(key);
       if (sku === undefined || !this.#isDue(sku, nowMs)) continue;
-      if (encodeUnit(sku).digest !== digest) continue;
+      if (encodeUnit(sku, this.#host.writtenFormat()).digest !== digest) continue;
       this.#restores.forget(unitNameOf(sku));
       const event: Archived = { kind: "archived", digest };
       const delta = apply(book, key, event);
@@ -104,7 +104,7 @@ export class Archiver {
       }
       const sku = next.value;
       if (!isFirstOfUnit(sku) || !this.#isDue(sku, nowMs)) continue;
-      const encoded = encodeUnit(sku);
+      const encoded = encodeUnit(sku, this.#host.writtenFormat());
       found.push({ key: sku.key, partition: this.#partition, ...encoded });
       bytes += encoded.text.length;
       if (bytes >= ARCHIVE_TEXT_BYTES_MAX) break;

@@ -29,14 +29,17 @@ export function decideTurn(
   {
     nowMs,
     monotonicMs,
+    format,
     announcements,
   }: {
     readonly nowMs: number;
     readonly monotonicMs: number;
+    /** Of the batch. */
+    readonly format: number;
     readonly announcements: Announcements;
   },
 ): BatchBuilder {
-  const batch = new BatchBuilder(nowMs);
+  const batch = new BatchBuilder(nowMs, format);
   inbox.restores.takeIn(book, nowMs);
   if (lapseDue(book, nowMs, batch)) return batch;
 

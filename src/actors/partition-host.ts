@@ -21,6 +21,8 @@ export interface PartitionHost {
   /** The data set's: a fence of another generation is not ours. */
   readonly generation: string;
   readonly loads: LoadGate;
+  /** Of batches, snapshots and archived units: one that every node reads. */
+  writtenFormat(): number;
   /** What the edges were told about the partition's SKUs. */
   announcementsOf(partition: number): Announcements;
   requestTurn(partition: { turn(): void }): void;

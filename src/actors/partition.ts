@@ -194,8 +194,9 @@ export class Partition {
     assert(term !== null, "a turn needs a claim");
     this.#snapshots.beforeTurn(term, this.#memory, this.#inbox.mailbox.length);
     const announcements = this.#host.announcementsOf(this.id);
-    const times = { nowMs, monotonicMs, announcements };
-    const batch = decideTurn(this.#memory.book, this.#inbox, flight, times);
+    const format = this.#host.writtenFormat();
+    const now = { nowMs, monotonicMs, format, announcements };
+    const batch = decideTurn(this.#memory.book, this.#inbox, flight, now);
     if (batch.eventCount > 0) {
       load(flight, batch, { term, seq: this.#memory.seq + 1, atMs: nowMs });
       this.#send(flight);

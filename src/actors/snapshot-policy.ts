@@ -61,7 +61,7 @@ export class SnapshotPolicy {
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    void this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
+    void this.#write(term, state.seq, this.#encoded(state));
   }
 
   tick(term: Term | null, monotonicMs: number): void {
@@ -75,7 +75,11 @@ export class SnapshotPolicy {
     if (state.seq === this.#storedSeq || this.#isWriting) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    await this.#write(term, state.seq, encodeBook(state.book, state.lastAtMs));
+    await this.#write(term, state.seq, this.#encoded(state));
+  }
+
+  #encoded({ book, lastAtMs }: Written): string[] {
+    return encodeBook(book, lastAtMs, this.#host.writtenFormat());
   }
 
   async #write(term: Term, seq: number, pieces: string[]): Promise<void> {

@@ -5,6 +5,7 @@
 
 import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
+import { FORMAT } from "../core/formats.ts";
 import {
   ARCHIVE_AFTER_MS,
   CLOCK_DRIFT_WARN_MS,
@@ -63,6 +64,8 @@ export type StockNodeOptions = {
   readonly owner: string;
   readonly generation: string;
   readonly partitionCount: number;
+  /** The format that every member of the cluster reads; this build's own unless given. */
+  readonly writtenFormat?: () => number;
   /** Other nodes may refuse at their edge what this one announces (announcements.ts). */
   readonly hasEdges?: boolean;
   /** Fenced by another owner. */
@@ -76,6 +79,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   readonly runtime: Runtime;
   readonly log: Logger;
   readonly generation: string;
+  readonly writtenFormat: () => number;
   readonly loads = new LoadGate(LOADS_AT_ONCE_MAX);
   readonly stats = new NodeStats();
   readonly #ledger: LedgerFeed;
@@ -95,6 +99,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     this.archiveAfterMs = options.archiveAfterMs ?? ARCHIVE_AFTER_MS;
     this.runtime = options.runtime;
     this.log = options.log;
+    this.writtenFormat = options.writtenFormat ?? (() => FORMAT);
     this.#owner = options.owner;
     this.generation = options.generation;
     this.#ledger = options.ledger;

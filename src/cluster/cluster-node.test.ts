@@ -127,6 +127,10 @@ describe("joining", () => {
     bed.kill(a);
     bed.until("a is evicted", () => bed.ids.length === 1, 5_000);
     expect(b.cluster.writtenFormat).toBe(2);
+    const late = bed.start("a");
+    bed.until("it gives up", () => late.joined !== null, 3_000);
+    expect(String(late.joined)).toContain("the cluster writes format 2, this node reads 1 to 1");
+    expect(b.cluster.writtenFormat).toBe(2);
   });
 
   test("a node whose clock is off is a member that owns nothing, until it is right", () => {

@@ -10,7 +10,7 @@ import type { MemberList, MemberState } from "../core/ports/members.ts";
 import { decodeControl, encodeControl, type Heartbeat } from "./control-message.ts";
 import { FailureDetector } from "./failure-detector.ts";
 import { HandOff } from "./hand-off.ts";
-import { memberOf, writtenFormatOf } from "./member-list.ts";
+import { memberOf } from "./member-list.ts";
 import { Membership, type MembershipOptions, type MembershipStatus } from "./membership.ts";
 import type { Owners } from "./owners.ts";
 import { Ownership } from "./ownership.ts";
@@ -108,9 +108,10 @@ export class ClusterNode {
     return this.ownership.takeOverCount;
   }
 
-  /** The format that all members read. */
+  /** The format that all members read; before there is a list, the oldest that this one does. */
   get writtenFormat(): number {
-    return writtenFormatOf(this.membership.list, this.#options.formats.newest);
+    const { oldest } = this.#options.formats;
+    return Math.max(oldest, this.membership.list?.format ?? oldest);
   }
 
   members(): readonly MemberRow[] {

@@ -123,7 +123,7 @@ export class ListKeeper {
 
   #emptyList(): MemberList {
     const [clusterId, partitions] = [this.#clusterId, this.#partitions];
-    return { view: 0, clusterId, partitions, members: [], placement: [] };
+    return { view: 0, clusterId, partitions, format: 0, members: [], placement: [] };
   }
 
   async #read(): Promise<Stored> {

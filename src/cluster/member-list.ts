@@ -20,6 +20,7 @@ const listSchema = z
     view: z.int().positive(),
     clusterId: z.string().min(1).max(128),
     partitions: z.int().positive().max(PARTITIONS_MAX),
+    format: count,
     members: z.array(memberSchema).max(MEMBERS_MAX),
     placement: z.array(z.string()),
   })
@@ -52,12 +53,13 @@ export function isSameList(left: MemberList, right: MemberList): boolean {
 }
 
 /** Fields in one order, whatever order they were read in. */
-function sorted({ view, clusterId, partitions, members, placement }: MemberList): MemberList {
+function sorted(list: MemberList): MemberList {
+  const { view, clusterId, partitions, format, members, placement } = list;
   const plain = members.map(({ id, incarnation, address, state, formats }) => {
     const { oldest, newest } = formats;
     return { id, incarnation, address, state, formats: { oldest, newest } };
   });
-  return { view, clusterId, partitions, members: plain, placement: [...placement] };
+  return { view, clusterId, partitions, format, members: plain, placement: [...placement] };
 }
 
 /** Who takes part in the placement. */
@@ -73,7 +75,9 @@ export function memberOf(list: MemberList | null, id: string): Member | null {
 export function nextList(base: MemberList, members: readonly Member[], view: number): MemberList {
   const { clusterId, partitions } = base;
   const placement = placementOf(upIdsOf(members), partitions, base.placement);
-  return { view, clusterId, partitions, members, placement };
+  const common = members.map(({ formats }) => formats.newest);
+  const format = common.length === 0 ? base.format : Math.max(base.format, Math.min(...common));
+  return { view, clusterId, partitions, format, members, placement };
 }
 
 /** In the place of the one with its id, else last. */
@@ -106,7 +110,8 @@ export function withState(
 /**
  * Why a node may not join this list; null when it may.
  *
- * A node reads its newest format and the one before; it writes the lowest that all members announce.
+ * A node reads its newest format and the one before; it writes the list's, which is the lowest that
+ * all members announce.
  */
 export function joinRefusal(
   list: MemberList,
@@ -118,6 +123,12 @@ export function joinRefusal(
   }
   if (list.partitions !== partitions) {
     return `the cluster has ${list.partitions} partitions, this node has ${partitions}`;
+  }
+  if (list.format > member.formats.newest) {
+    return (
+      `the cluster writes format ${list.format}, this node reads ${rangeOf(member)}: ` +
+      "there is no way back to an older version"
+    );
   }
   for (const other of list.members) {
     if (other.id === member.id) continue;
@@ -133,9 +144,4 @@ export function joinRefusal(
 
 function rangeOf({ formats }: Member): string {
   return `${formats.oldest} to ${formats.newest}`;
-}
-
-/** The format that every member reads. */
-export function writtenFormatOf(list: MemberList | null, own: number): number {
-  return Math.min(own, ...(list?.members ?? []).map(({ formats }) => formats.newest));
 }

@@ -101,7 +101,7 @@ export class Membership {
    *         apart, or a node of this id is alive; any other Fault: try again.
    */
   async join(): Promise<void> {
-    const { id, clusterId, partitions } = this.#options;
+    const { id } = this.#options;
     this.#status = "joining";
     this.keeper.saw(await this.#options.fencedView());
     const found = await this.keeper.peek();
@@ -110,8 +110,7 @@ export class Membership {
       throw new Fault("busy", "what is stored is no member list: a living member may replace it");
     }
     if (stored !== null) {
-      const refusal = joinRefusal(stored, { member: this.#member(), clusterId, partitions });
-      if (refusal !== null) throw new Fault("config_invalid", refusal);
+      this.#refuseIfUnfit(stored);
       const twin = memberOf(stored, id);
       if (twin !== null) await this.#refuseTwin(twin.incarnation);
     }
@@ -128,6 +127,7 @@ export class Membership {
       await this.#refuseTwin(twin);
       throw new Fault("busy", `another node ${id} joined and went: joining again`);
     }
+    await this.#leaveIfUnfit();
     this.#status = "in";
     this.#options.log.info(
       { incarnation: this.#incarnation, view: this.list?.view },
@@ -219,6 +219,24 @@ export class Membership {
     const { id, address, formats, mayServe } = this.#options;
     const state = mayServe() ? "up" : "joining";
     return { id, incarnation: this.#incarnation, address: address(), state, formats };
+  }
+
+  #refuseIfUnfit(list: MemberList): void {
+    const { clusterId, partitions } = this.#options;
+    const refusal = joinRefusal(list, { member: this.#member(), clusterId, partitions });
+    if (refusal !== null) throw new Fault("config_invalid", refusal);
+  }
+
+  /** The list may have changed while we looked. */
+  async #leaveIfUnfit(): Promise<void> {
+    const { list } = this;
+    if (list === null) return;
+    try {
+      this.#refuseIfUnfit(list);
+    } catch (cause) {
+      await this.leave();
+      throw cause;
+    }
   }
 
   async #refuseTwin(incarnation: string): Promise<void> {

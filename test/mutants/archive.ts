@@ -16,7 +16,7 @@ export const ARCHIVE_MUTANTS: readonly Mutant[] = [
   {
     name: "archived under an older text",
     file: archiver,
-    find: "if (encodeUnit(sku).digest !== digest) continue;",
+    find: "if (encodeUnit(sku, this.#host.writtenFormat()).digest !== digest) continue;",
     replace: "",
   },
   {

@@ -29,7 +29,7 @@ function storeOf(clusterId: string): NatsMemberStore {
 function listOf(clusterId: string, view: number): MemberList {
   const formats = { oldest: 1, newest: 1 };
   const member = { id: "a", incarnation: "i-1", address: "", state: "joining", formats } as const;
-  return { view, clusterId, partitions: 8, members: [member], placement: [] };
+  return { view, clusterId, partitions: 8, format: 1, members: [member], placement: [] };
 }
 
 /** Repeats while the store says that it does not know, as a node does. */

@@ -7,7 +7,7 @@ export type Member = {
   /** Where its HTTP is, for operators. */
   readonly address: string;
   readonly state: MemberState;
-  /** Format numbers that it reads; it writes the lowest `newest` of all members. */
+  /** Format numbers that it reads. */
   readonly formats: { readonly oldest: number; readonly newest: number };
 };
 
@@ -16,6 +16,11 @@ export type MemberList = {
   readonly view: number;
   readonly clusterId: string;
   readonly partitions: number;
+  /**
+   * What every member writes: the lowest `newest` of all there ever were together. It never goes
+   * back: the journal has entries of it, which an older build cannot read.
+   */
+  readonly format: number;
   readonly members: readonly Member[];
   /** The member that each partition is placed on; [] while no member is up. */
   readonly placement: readonly string[];

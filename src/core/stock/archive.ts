@@ -53,9 +53,9 @@ export function lineCountOf(sku: SkuState): number {
 }
 
 /** Cost: O(SKUs and orders of the unit), synchronous. */
-export function encodeUnit(sku: SkuState): UnitRef & { readonly text: string } {
+export function encodeUnit(sku: SkuState, format = FORMAT): UnitRef & { readonly text: string } {
   assert(isQuiet(sku), "a unit with holds is not archived");
-  let text = `${FORMAT}`;
+  let text = `${format}`;
   const put = (line: string): void => {
     text += line;
   };

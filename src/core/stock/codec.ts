@@ -28,14 +28,18 @@ export type Batch = {
  */
 export class BatchBuilder {
   readonly #atMs: number;
+  readonly #format: number;
   readonly #indexes = new Map<string, number>();
   readonly #deltas: number[] = [];
   #lines = "";
   #keyBytes = 0;
   #eventCount = 0;
 
-  constructor(atMs: number) {
+  /** `format`: what every reader of the journal reads; this build's own unless told otherwise. */
+  constructor(atMs: number, format = FORMAT) {
+    assert(format >= FORMAT_OLDEST_READ && format <= FORMAT, "this build writes what it reads");
     this.#atMs = atMs;
+    this.#format = format;
   }
 
   get eventCount(): number {
@@ -65,7 +69,7 @@ export class BatchBuilder {
   build(): { bytes: string; skuKeys: string[]; deltas: { skuKey: string; delta: number }[] } {
     assert(this.#eventCount >= 1, "a batch carries at least one event");
     const skuKeys = [...this.#indexes.keys()];
-    const bytes = `${FORMAT}\t${this.#atMs}\n${skuKeys.join("\t")}${this.#lines}`;
+    const bytes = `${this.#format}\t${this.#atMs}\n${skuKeys.join("\t")}${this.#lines}`;
     const deltas: { skuKey: string; delta: number }[] = [];
     for (let index = 0; index < skuKeys.length; index++) {
       const delta = this.#deltas[index]!;

@@ -29,15 +29,15 @@ import {
 } from "./state.ts";
 
 /**
- * The pieces of a book; `atMs` is the time of the last batch in it.
+ * The pieces of a book; `atMs` is the time of the last batch in it, `format` what is written.
  *
  * Shape    each at most SNAPSHOT_PIECE_BYTES_MAX, at least one.
  * Cost     O(SKUs + holds + orders), synchronous: taken with no batch in flight.
  */
-export function encodeBook(book: StockBook, atMs: number): string[] {
+export function encodeBook(book: StockBook, atMs: number, format = FORMAT): string[] {
   assert(Number.isSafeInteger(atMs), "time is whole milliseconds");
   const pieces: string[] = [];
-  const head = `${FORMAT}\t${atMs}`;
+  const head = `${format}\t${atMs}`;
   let piece = head;
   const put = (line: string): void => {
     if (piece.length + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
