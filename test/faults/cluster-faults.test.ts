@@ -22,6 +22,7 @@ const WHOLE_MS = 20_000;
 let faulty: FaultyNodes;
 let doors: Doors;
 let crowd: Crowd;
+/** The schedule's own: what the shoppers throw depends on how fast they are. */
 const random = dice();
 
 beforeAll(async () => {
@@ -31,7 +32,7 @@ beforeAll(async () => {
   const tokens = createTokens({ secret: JWT_SECRET, clock });
   const token = async (id: string): Promise<string> => (await tokens.sign(id)).accessToken;
   const windows = IS_LONG ? 400 : 40;
-  crowd = new Crowd({ shoppers: 16, windows, random, doors, token });
+  crowd = new Crowd({ shoppers: 16, windows, random: dice(), doors, token });
   for (const sale of crowd.sales) await faulty.world.applySale(node(0).engine, sale);
   await until("every node knows the sales", () => knowAll(), 5_000);
   await crowd.start();

@@ -84,7 +84,9 @@ function looksOf(line: HistoryLine, skuKeys: readonly string[]): readonly SkuOp[
   const { shopper, startedMs, endedMs } = line;
   const cart = JSON.parse(line.answer) as { holds: Record<string, unknown>[]; complete: boolean };
   if (!cart.complete) return [];
-  const held = new Map(cart.holds.map((one) => [`${one["sale"]}/${one["sku"]}`, heldIn(one)]));
+  const held = new Map(
+    cart.holds.map((one) => [`${String(one["sale"])}/${String(one["sku"])}`, heldIn(one)]),
+  );
   return skuKeys.map((skuKey) => {
     const said: Said = { kind: "seen", hold: held.get(skuKey) ?? null };
     return { shopper, skuKey, kind: "look", quantity: 0, startedMs, endedMs, said };

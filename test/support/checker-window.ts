@@ -9,7 +9,8 @@ import type { Held, SkuOp } from "./checker-ops.ts";
 
 /** More and the search may not end. */
 export const WINDOW_OPS_MAX = 200;
-const STEPS_MAX = 400_000;
+/** About a second. What needs more has too many requests without an answer in it. */
+const STEPS_MAX = 20_000;
 const REFUSAL_AGE_MS = 1_000;
 
 export type Verdict = "linearizable" | "impossible" | "undecided";
@@ -107,7 +108,11 @@ class Search {
     }
     return this.#nodes
       .filter(({ index, startedMs }) => !this.#isDone[index] && startedMs <= firstEndMs)
-      .sort((left, right) => left.endedMs - right.endedMs);
+      .sort((left, right) => {
+        // Those without an answer last, and of them what was asked a moment ago before the old.
+        if (left.endedMs === right.endedMs) return right.startedMs - left.startedMs;
+        return left.endedMs - right.endedMs;
+      });
   }
 
   /** Makes it so and returns the way back; null when it cannot be what comes next. */
@@ -152,13 +157,21 @@ class Search {
     return holds.size > 0 ? "all_held" : "sold_out";
   }
 
+  #lastDone(): number {
+    return this.#isDone.lastIndexOf(true);
+  }
+
   #mark({ index, endedMs }: Node, isDone: boolean): void {
     this.#isDone[index] = isDone;
     if (endedMs !== Number.POSITIVE_INFINITY) this.#left += isDone ? -1 : 1;
   }
 
   #key(): string {
-    const done = this.#isDone.map((isDone) => (isDone ? "1" : "0")).join("");
+    const from = this.#isDone.indexOf(false);
+    let done = `${from}`;
+    for (let index = from; index <= this.#lastDone(); index += 1) {
+      done += this.#isDone[index] === true ? "1" : "0";
+    }
     const holds = [...this.#state.holds].map(([shopper, { number, quantity }]) => {
       return `${shopper}:${number}:${quantity}`;
     });

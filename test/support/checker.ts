@@ -55,8 +55,8 @@ export function check({ history, ledger, orders }: Evidence): readonly string[] 
     const states = skus.get(skuKey)?.shoppers.get(shopper) ?? [NEVER];
     found.push(...acknowledged(name, mine, states), ...askedFor(name, mine, states));
   }
+  const asked = new Set(ops.skus.map((op) => `${op.skuKey} ${op.shopper}`));
   for (const [skuKey, line] of skus) {
-    const asked = new Set(ops.skus.map((op) => `${op.skuKey} ${op.shopper}`));
     for (const [shopper, states] of line.shoppers) {
       const name = `${skuKey} ${shopper}`;
       if (!asked.has(name)) found.push(...askedFor(name, [], states));
@@ -85,12 +85,14 @@ function* acknowledged(
     const { said } = op;
     if (said.kind === "unknown" || said.kind === "refused") continue;
     const wanted = said.kind === "given_back" ? null : said.hold;
-    const at = states.findIndex((state, index) => {
-      if (index < from || !overlaps(state, op.startedMs, op.endedMs)) return false;
-      const { hold } = state;
-      return hold?.number === wanted?.number && hold?.quantity === wanted?.quantity;
-    });
-    if (at >= 0) from = at;
+    let at = from;
+    while (at < states.length) {
+      const { hold } = states[at]!;
+      const isSaid = hold?.number === wanted?.number && hold?.quantity === wanted?.quantity;
+      if (isSaid && overlaps(states[at]!, op.startedMs, op.endedMs)) break;
+      at += 1;
+    }
+    if (at < states.length) from = at;
     else yield `${name} heard ${textOf(op)} at ${op.endedMs}, which was never so (C1)`;
   }
 }
@@ -130,10 +132,10 @@ function wasTrue(op: SkuOp, line: SkuTimeline | undefined): boolean {
   const { code, numbers } = op.said;
   const fromMs = op.startedMs - REFUSAL_AGE_MS;
   const states = line.shoppers.get(op.shopper) ?? [NEVER];
-  const seen = states.filter((state) => overlaps(state, fromMs, op.endedMs));
-  const isMine = (test: (state: ShopperState) => boolean): boolean => seen.some(test);
+  const isMine = (test: (state: ShopperState) => boolean): boolean =>
+    during(states, fromMs, op.endedMs).some(test);
   const wasSo = (test: (moment: SkuMoment) => boolean): boolean =>
-    line.moments.some((moment) => overlaps(moment, fromMs, op.endedMs) && test(moment));
+    during(line.moments, fromMs, op.endedMs).some(test);
   switch (code) {
     case "in_checkout":
       return isMine(({ hold }) => hold?.isPaying === true);
@@ -190,11 +192,22 @@ function* checkOrders(
   }
 }
 
-function overlaps(
-  span: { readonly atMs: number; readonly untilMs: number },
-  fromMs: number,
-  toMs: number,
-): boolean {
+/** Those of a line of spans, each beginning where the one before has ended. */
+function during<T extends Span>(spans: readonly T[], fromMs: number, toMs: number): readonly T[] {
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (spans[middle]!.untilMs + CLOCKS_APART_MS < fromMs) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < spans.length && overlaps(spans[end]!, fromMs, toMs)) end += 1;
+  return spans.slice(low, end);
+}
+
+type Span = { readonly atMs: number; readonly untilMs: number };
+
+function overlaps(span: Span, fromMs: number, toMs: number): boolean {
   return span.atMs - CLOCKS_APART_MS <= toMs && span.untilMs + CLOCKS_APART_MS >= fromMs;
 }
 

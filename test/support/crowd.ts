@@ -138,7 +138,7 @@ export class Crowd {
       const answer = await shopper.send(call);
       if (answer !== null && isDefinite(answer)) return;
       // Slowly: what has no answer makes the search long.
-      await Bun.sleep(500);
+      await Bun.sleep(1_000);
     }
   }
 }
