@@ -13,6 +13,8 @@ export type ProgramOptions = {
   readonly dataDir?: string;
   /** For Bun itself, e.g. `["--preload", "clock-shim.ts"]`. */
   readonly bunArgs?: readonly string[];
+  /** Another tree than this one: a build of another version. */
+  readonly root?: string;
   /** What says that an engine has started: /readyz, or /livez for one that must not be ready. */
   readonly probe?: () => "/readyz" | "/livez";
 };
@@ -51,6 +53,7 @@ export async function startEngine(options: ProgramOptions = {}): Promise<TestPro
     folder,
     dataDir,
     port,
+    root: options.root ?? ROOT,
     env: { DOORBUSTER_PORT: String(port), DOORBUSTER_DATA_DIR: dataDir, ...options.env },
     bunArgs: options.bunArgs ?? [],
     isReady: async () => (await fetch(`http://127.0.0.1:${port}${probe()}`)).status === 200,
@@ -68,6 +71,7 @@ export async function startSimulator(options: ProgramOptions = {}): Promise<Test
     folder,
     dataDir,
     port,
+    root: ROOT,
     env: {
       DOORBUSTER_SIMULATOR_PORT: String(port),
       DOORBUSTER_SIMULATOR_DATA_DIR: dataDir,
@@ -84,6 +88,7 @@ type Program = {
   readonly folder: string;
   readonly dataDir: string;
   readonly port: number;
+  readonly root: string;
   readonly env: Record<string, string>;
   readonly bunArgs: readonly string[];
   readonly isReady: () => Promise<boolean>;
@@ -92,9 +97,9 @@ type Program = {
 async function startProgram(program: Program): Promise<TestProgram> {
   const server = new ServerProcess(program.folder, {
     name: program.name,
-    args: [process.execPath, ...program.bunArgs, join(ROOT, program.entry)],
+    args: [process.execPath, ...program.bunArgs, join(program.root, program.entry)],
     env: program.env,
-    cwd: ROOT,
+    cwd: program.root,
     isReady: program.isReady,
     stopSignal: "SIGTERM",
   });

@@ -2,10 +2,10 @@
 // own, and all reach the gateway and the shards through one each.
 
 import type { Audited } from "./audit.ts";
+import { auditedNodes } from "./audited-nodes.ts";
 import type { TestProgram } from "./engine.ts";
 import { type FaultProxy, startProxy } from "./fault-proxy.ts";
 import { startNodes, type WorldOfNodes } from "./world-of-nodes.ts";
-import type { Report } from "./world.ts";
 
 export type FaultyNode = {
   readonly id: string;
@@ -56,42 +56,13 @@ export class FaultyNodes {
     return [...own, this.toGateway, this.toDatabases];
   }
 
-  /** What the books are audited through, once all is quiet. */
   audited(): Audited {
-    const { redis, postgres, simulator, shardUrls, controlUrl, nodes } = this.world;
-    const servers = { redis, postgres: [postgres], controlUrl, shardUrls };
-    return {
-      servers,
-      on: servers,
-      simulator,
-      engine: nodes[0]!,
-      readFile: () => {
-        throw new Error("a cluster has no files");
-      },
-      metric: async (name) => {
-        const all = await Promise.all(nodes.map((node) => metricOf(node, name)));
-        return all.reduce((sum, value) => sum + value, 0);
-      },
-      report: (sale) => this.report(sale),
-    };
-  }
-
-  async report(sale: string): Promise<Report> {
-    const headers = { authorization: `Bearer ${this.world.apiKey}` };
-    const at = this.nodes[0]!.engine;
-    const response = await fetch(`${at.url}/v1/admin/sales/${sale}/report`, { headers });
-    if (response.status !== 200) throw new Error(`report: ${response.status}`);
-    return (await response.json()) as Report;
+    return auditedNodes(this.world);
   }
 
   /** Every partition has an owner that serves it, and every node sees so. */
-  async isWhole(nodeCount: number): Promise<boolean> {
-    for (const { engine } of this.nodes) {
-      const rows = await this.world.members(engine).catch(() => []);
-      const owned = rows.reduce((sum, { partitions }) => sum + partitions, 0);
-      if (rows.length !== nodeCount || owned !== this.world.partitions) return false;
-    }
-    return true;
+  isWhole(nodeCount: number): Promise<boolean> {
+    return this.world.isWhole(nodeCount);
   }
 
   async stop(): Promise<void> {
@@ -125,11 +96,4 @@ export async function startFaultyNodes(options: {
   );
   for (let index = 1; index <= options.count; index++) await faulty.add(`node-${index}`);
   return faulty;
-}
-
-export async function metricOf(at: TestProgram, name: string): Promise<number> {
-  const text = await (await fetch(`${at.url}/metrics`)).text();
-  const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-  if (line === undefined) throw new Error(`no metric ${name}`);
-  return Number(line.slice(name.length + 1));
 }

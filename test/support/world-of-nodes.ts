@@ -53,6 +53,11 @@ export async function startNodes(options: {
   const nodes: TestProgram[] = [];
   for (let index = 1; index <= options.count; index++) nodes.push(await startNode(`node-${index}`));
   const headers = { authorization: `Bearer ${apiKey}` };
+  const partitions = options.partitions ?? PARTITIONS_DEFAULT;
+  const members = async (at: TestProgram): Promise<readonly NodeRow[]> => {
+    const response = await fetch(`${at.url}/v1/admin/nodes`, { headers });
+    return ((await response.json()) as { items: NodeRow[] }).items;
+  };
   return {
     redis,
     postgres,
@@ -61,16 +66,22 @@ export async function startNodes(options: {
     env,
     controlUrl: control,
     shardUrls: shards,
-    partitions: options.partitions ?? PARTITIONS_DEFAULT,
+    partitions,
     apiKey,
     nodes,
     startNode,
     doorbuster: (args: readonly string[]) => doorbuster(args, env),
     applySale: (at: TestProgram, sale: SmallSale) => applySale(at, apiKey, sale),
     /** The members as a node sees them. */
-    async members(at: TestProgram): Promise<readonly NodeRow[]> {
-      const response = await fetch(`${at.url}/v1/admin/nodes`, { headers });
-      return ((await response.json()) as { items: NodeRow[] }).items;
+    members,
+    /** So many are members, every partition has an owner that serves it, and every node sees so. */
+    async isWhole(nodeCount: number): Promise<boolean> {
+      for (const node of nodes) {
+        const rows = await members(node).catch(() => []);
+        const owned = rows.reduce((sum, row) => sum + row.partitions, 0);
+        if (rows.length !== nodeCount || owned !== partitions) return false;
+      }
+      return true;
     },
     /** Engines of `nodes` that run are stopped first. */
     async stop(): Promise<void> {
