@@ -184,6 +184,9 @@ export const STATEMENT_WAITING_MAX = 4_096;
 /** Nobody waits longer for it: with its own deadline a call ends within the request's. */
 export const STATEMENT_WAIT_MS_MAX = 500;
 
+/** Behind a statement that several calls shared, the next waits this long for more of them. */
+export const STATEMENT_GATHER_MS = 5;
+
 /** A statement that lost a deadlock is run again this often: each run pauses a little longer. */
 export const STATEMENT_RETRIES_MAX = 4;
 

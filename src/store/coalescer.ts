@@ -1,5 +1,6 @@
-// Write-coalescing: what arrives while one statement runs is the next statement. There is no timer:
-// load makes the batches, and alone a call leaves with the tick it came in.
+// Write-coalescing: what arrives while one statement runs is the next statement. Load makes the
+// batches, and alone a call leaves with the tick it came in. Only behind a statement that several
+// shared may the next one wait a few milliseconds (`gatherMs`), for more to share it.
 //
 // Owns the waiting line and the order of statements. Does not know SQL: `run` is one statement.
 //
@@ -33,12 +34,17 @@ export type CoalescerOptions<Item, Result> = {
   readonly waitingMax: number;
   /** Whoever waited longer than this when a statement ends is refused instead of sent (I9). */
   readonly waitMsMax: number;
+  /** Pause behind a statement of several rows when few wait for the next; 0. */
+  readonly gatherMs?: number;
   /** One statement; results in the items' order. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly verdictOf: (error: unknown) => StatementVerdict;
   /** Tests hold the clock. */
   readonly nowMs?: () => number;
 };
+
+/** With so many waiting a statement is worth its price at once. */
+const GATHER_ROWS = 64;
 
 type Entry<Item, Result> = {
   readonly item: Item;
@@ -88,10 +94,17 @@ export class Coalescer<Item, Result> {
       this.#refuseOld();
       const batch = this.#take();
       if (batch.length > 0) await this.#runBatch(batch);
+      if (batch.length > 1 && this.#waiting.length < GATHER_ROWS) await this.#gather();
       // Whoever heard an answer asks on in this tick: those calls share the next statement.
       await new Promise<void>((resume) => setImmediate(resume));
     }
     this.#running = false;
+  }
+
+  /** A statement costs Postgres and us about as much as fifty of its rows (bench/orders.ts). */
+  async #gather(): Promise<void> {
+    const { gatherMs = 0 } = this.#options;
+    if (gatherMs > 0) await Bun.sleep(gatherMs);
   }
 
   /** The line is in order of arrival, so the old ones stand at its head. */

@@ -9,6 +9,7 @@
 import { assert } from "../../core/assert.ts";
 import { Fault } from "../../core/errors.ts";
 import {
+  STATEMENT_GATHER_MS,
   STATEMENT_ROWS_MAX,
   STATEMENT_WAIT_MS_MAX,
   STATEMENT_WAITING_MAX,
@@ -187,6 +188,7 @@ function coalescer<Item, Result>(
     batchMax: STATEMENT_ROWS_MAX,
     waitingMax: STATEMENT_WAITING_MAX,
     waitMsMax: STATEMENT_WAIT_MS_MAX,
+    gatherMs: STATEMENT_GATHER_MS,
     verdictOf,
     ...options,
   });
