@@ -6,6 +6,7 @@ import { REQUEST_DEADLINE_MS } from "../../src/core/limits.ts";
 import type { Command } from "../../src/core/stock/command.ts";
 import type { StockEvent } from "../../src/core/stock/event.ts";
 import { Violation } from "./shadow.ts";
+import type { World } from "./world.ts";
 
 /** One attempt of a client: a repeat is another one. */
 export type Attempt = {
@@ -14,7 +15,7 @@ export type Attempt = {
   readonly command: Command;
   readonly nodeId: string;
   readonly sentMs: number;
-  /** When a node read it: later than it was sent when the node was paused. */
+  /** When a node read it: later than it was sent when the node was paused; Infinity: never. */
   enteredMs: number;
   /** Infinity as long as it may still be done: pending, or of unknown outcome. */
   doneByMs: number;
@@ -29,13 +30,21 @@ type Happened = {
   readonly decidedMs: number;
 };
 
-/** Nothing is decided for somebody who has given up: what a message's age may be wrong by. */
+/**
+ * Nothing is decided for somebody who has given up, but for what the age of a message is wrong by:
+ * the first one that a router reads of another tells nothing of a pause on its way (MessageAges, A2).
+ */
 const DECIDED_WITHIN_MS = REQUEST_DEADLINE_MS + 250;
 
 export class Causes {
+  readonly #world: World;
   readonly #attempts = new Map<string, Attempt[]>();
   readonly #events = new Map<string, Happened[]>();
   readonly #heldAtMs = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
 
   began(attempt: Attempt): void {
     const key = subjectOf(attempt.skuKey, attempt.command);
@@ -62,23 +71,33 @@ export class Causes {
   checkAll(): void {
     for (const [key, events] of this.#events) {
       const unused = new Set(this.#attempts.get(key) ?? []);
-      for (const happened of events) unused.delete(causeOf(key, happened, unused));
+      for (const happened of events) unused.delete(this.#causeOf(key, happened, unused));
     }
+  }
+
+  /** The one whose time is up first; nobody else could use it later. */
+  #causeOf(key: string, happened: Happened, unused: ReadonlySet<Attempt>): Attempt {
+    let cause: Attempt | null = null;
+    for (const attempt of unused) {
+      if (!this.#isPossible(attempt, happened)) continue;
+      if (cause === null || latestMs(attempt) < latestMs(cause)) cause = attempt;
+    }
+    if (cause !== null) return cause;
+    const { event, atMs } = happened;
+    throw new Violation("I4/I8", `${key}: ${event.kind} at ${atMs} was asked for by nobody`);
+  }
+
+  #isPossible(attempt: Attempt, { event, atMs, decidedMs }: Happened): boolean {
+    const { command, enteredMs, doneByMs, mayHaveActed } = attempt;
+    if (!mayHaveActed || enteredMs > decidedMs || doneByMs < atMs) return false;
+    const stoodStillMs = this.#world.pausedMs(enteredMs, decidedMs);
+    if (decidedMs > enteredMs + DECIDED_WITHIN_MS + stoodStillMs) return false;
+    return asksFor(command, event);
   }
 }
 
-/** The one whose time is up first; nobody else could use it later. */
-function causeOf(key: string, happened: Happened, unused: ReadonlySet<Attempt>): Attempt {
-  const { event, atMs, decidedMs } = happened;
-  let cause: Attempt | null = null;
-  for (const attempt of unused) {
-    if (!attempt.mayHaveActed || attempt.sentMs > atMs || attempt.doneByMs < atMs) continue;
-    if (decidedMs > attempt.enteredMs + DECIDED_WITHIN_MS) continue;
-    if (!asksFor(attempt.command, event)) continue;
-    if (cause === null || attempt.doneByMs < cause.doneByMs) cause = attempt;
-  }
-  if (cause !== null) return cause;
-  throw new Violation("I4/I8", `${key}: ${event.kind} at ${atMs} was asked for by nobody`);
+function latestMs({ doneByMs, enteredMs }: Attempt): number {
+  return Math.min(doneByMs, enteredMs + DECIDED_WITHIN_MS);
 }
 
 function asksFor(command: Command, event: StockEvent): boolean {

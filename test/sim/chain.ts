@@ -46,6 +46,8 @@ export class Chain implements StoreObserver {
   readonly #shadow: Shadow;
   readonly #causes: Causes;
   readonly #partitions = new Map<number, PartitionChain>();
+  /** By partition and batch id. */
+  readonly #decidedMs = new Map<string, number>();
 
   constructor(options: {
     readonly world: World;
@@ -96,6 +98,11 @@ export class Chain implements StoreObserver {
     this.#world.log(`release p${partition} claim ${claim}`);
   }
 
+  asked(request: Commit): void {
+    const name = nameOf(request);
+    if (!this.#decidedMs.has(name)) this.#decidedMs.set(name, this.#world.nowMs);
+  }
+
   committed(request: Commit, result: CommitResult): void {
     const { term, seq, batchId } = request;
     const { partition } = term;
@@ -139,11 +146,12 @@ export class Chain implements StoreObserver {
     expectThat(atMs <= EPOCH_MS + nowMs, "I8", () => {
       return `batch ${request.batchId} was decided ${atMs - EPOCH_MS - nowMs} ms in the future`;
     });
+    const decidedMs = this.#decidedMs.get(nameOf(request)) ?? nowMs;
     for (const { skuIndex, event } of events) {
       const key = skuKeys[skuIndex]!;
       apply(chain.book, key, event);
       this.#shadow.apply({ key, event, nowMs, batchAtMs: atMs });
-      this.#causes.happened(key, event, { atMs: nowMs, decidedMs: atMs - EPOCH_MS });
+      this.#causes.happened(key, event, { atMs: nowMs, decidedMs });
     }
     for (const { skuKey, delta } of request.deltas) {
       chain.stock.set(skuKey, (chain.stock.get(skuKey) ?? 0) + delta);
@@ -174,6 +182,10 @@ export class Chain implements StoreObserver {
     }
     return chain;
   }
+}
+
+function nameOf({ term, batchId }: Commit): string {
+  return `${term.partition} ${batchId}`;
 }
 
 function applyTo(book: StockBook, bytes: string): void {

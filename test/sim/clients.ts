@@ -107,7 +107,7 @@ export class Clients {
       command,
       nodeId,
       sentMs: this.#world.nowMs,
-      enteredMs: Number.NEGATIVE_INFINITY,
+      enteredMs: Number.POSITIVE_INFINITY,
       doneByMs: Number.POSITIVE_INFINITY,
       mayHaveActed: true,
     };

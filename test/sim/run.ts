@@ -70,7 +70,7 @@ export function runSeed(
 class Run {
   readonly world = new World();
   readonly #shadow = new Shadow();
-  readonly #causes = new Causes();
+  readonly #causes = new Causes(this.world);
   readonly #chain: Chain;
   readonly #store: SimStore;
   readonly #network: SimNetwork;

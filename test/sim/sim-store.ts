@@ -19,6 +19,8 @@ export const GENERATION = "sim";
 
 /** Sees what the store did, whether anybody heard of it or not. */
 export type StoreObserver = {
+  /** A node is about to ask for this: its batch has been decided. */
+  asked(request: Commit): void;
   claimed(request: { partition: number; view: number; owner: string }, result: ClaimResult): void;
   committed(request: Commit, result: CommitResult): void;
   released(partition: number, claim: number): void;
@@ -107,6 +109,7 @@ export class JournalLink implements Journal {
   }
 
   commit(request: Commit) {
+    this.#store.observer.asked(request);
     return this.#call("commits", async () => {
       const result = await this.#store.model.commit(request);
       this.#store.world.guard(() => this.#store.observer.committed(request, result));

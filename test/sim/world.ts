@@ -51,6 +51,7 @@ export class World {
   failure: unknown = null;
   #order = 0;
   readonly #heap: Task[] = [];
+  readonly #pauses: { readonly process: Process; readonly fromMs: number; untilMs: number }[] = [];
   readonly #lines: string[] = [];
 
   /** A line of the event log: equal logs are equal runs. */
@@ -91,11 +92,25 @@ export class World {
 
   pause(process: Process): void {
     process.isPaused = true;
+    this.#pauses.push({ process, fromMs: this.nowMs, untilMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** How long anybody stood still between two times; pauses at once count each. */
+  pausedMs(fromMs: number, untilMs: number): number {
+    let sumMs = 0;
+    for (const pause of this.#pauses) {
+      const overlapMs = Math.min(untilMs, pause.untilMs) - Math.max(fromMs, pause.fromMs);
+      sumMs += Math.max(0, overlapMs);
+    }
+    return sumMs;
   }
 
   /** What waited runs now, in its order; an event loop looks at one kind before the other. */
   resume(process: Process, first: TaskKind): void {
     process.isPaused = false;
+    for (const pause of this.#pauses) {
+      if (pause.process === process && pause.untilMs > this.nowMs) pause.untilMs = this.nowMs;
+    }
     process.resumedMs = this.nowMs;
     const waiting = process.waiting.splice(0);
     const isFirst = waiting.filter(({ kind }) => kind === first);
