@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { ACTOR_MUTANTS, PROJECTION_MUTANTS } from "../test/mutants/actors.ts";
+import { CLUSTER_MUTANTS, SCRIPT_MUTANTS } from "../test/mutants/cluster.ts";
 import { CORE_MUTANTS } from "../test/mutants/core.ts";
 import type { Mutant } from "../test/mutants/mutant.ts";
 
@@ -21,10 +22,15 @@ type Suite = { readonly mutants: readonly Mutant[]; readonly command: readonly s
 const FAST = ["--bail", "--timeout", "10000"];
 const RUN_MS_MAX = 60_000;
 
+/** Seeds within which the simulator must notice. */
+const SIM_RUNS = ["--seed", "1", "--runs", "400", "--workers", "1", "--brief"];
+
 const SUITES: readonly Suite[] = [
   { mutants: CORE_MUTANTS, command: ["test", "src/core/stock/book.property.test.ts"] },
   { mutants: ACTOR_MUTANTS, command: ["test", ...FAST, "src/actors"] },
   { mutants: PROJECTION_MUTANTS, command: ["test", ...FAST, "src/projections"] },
+  { mutants: CLUSTER_MUTANTS, command: ["test/sim/main.ts", ...SIM_RUNS] },
+  { mutants: SCRIPT_MUTANTS, command: ["test", ...FAST, "test/conformance/journal.test.ts"] },
 ];
 
 /** Runs one suite over a copy with one change. True when the tests noticed. */
