@@ -152,7 +152,12 @@ async function benchRouter(): Promise<void> {
   const run = (): void => {
     for (const task of tasks.splice(0)) task();
   };
-  const owners: Owners = { ownerOf: () => "node-2", parkable: () => false, onChange() {} };
+  const owners: Owners = {
+    ownerOf: () => "node-2",
+    parkable: () => false,
+    onChange() {},
+    onEvicted() {},
+  };
   const routerOn = (self: string, owned: number, bus: Bus): Router => {
     const local = new InstantPartitions(owned) as unknown as LocalPartitions & Stock;
     const ids = { self, incarnation: `life of ${self}`, partitionCount: 2 };

@@ -6,4 +6,6 @@ export interface Owners {
   parkable(partition: number): boolean;
   /** Called whenever an answer of `ownerOf` or `parkable` may have changed. */
   onChange(handler: () => void): void;
+  /** Called for a member that was evicted: its answers may be late, and need not come at all. */
+  onEvicted(handler: (nodeId: string) => void): void;
 }

@@ -23,6 +23,7 @@ export class PlacementView implements Owners {
   readonly #partitions: number;
   readonly #local: LocalPartitions;
   readonly #handlers: (() => void)[] = [];
+  readonly #onEvicted: ((nodeId: string) => void)[] = [];
   readonly #announced = new Map<string, Announced>();
   #list: MemberList | null = null;
   #previous: readonly string[] = [];
@@ -61,6 +62,10 @@ export class PlacementView implements Owners {
     this.#handlers.push(handler);
   }
 
+  onEvicted(handler: (nodeId: string) => void): void {
+    this.#onEvicted.push(handler);
+  }
+
   placedOn(partition: number): string | null {
     return this.#list?.placement[partition] ?? null;
   }
@@ -83,7 +88,7 @@ export class PlacementView implements Owners {
   }
 
   adopt(list: MemberList, isSelfUp: boolean): void {
-    const last = this.#list?.placement ?? [];
+    const { placement: last = [], members = [] } = this.#list ?? {};
     // What a partition was placed on before it was placed here, however many lists ago.
     this.#previous = list.placement.map((owner, partition) => {
       const before = last[partition];
@@ -97,6 +102,11 @@ export class PlacementView implements Owners {
       }
     }
     this.#rebuild();
+    for (const { id, incarnation, state } of members) {
+      // Who is drained and leaves has answered all that it was asked.
+      const isGone = memberOf(list, id)?.incarnation !== incarnation && state !== "draining";
+      if (isGone && id !== this.#id) for (const handler of this.#onEvicted) handler(id);
+    }
   }
 
   /** A heartbeat of another member. True when it says something new. */

@@ -65,6 +65,7 @@ export class RemoteAsks {
     this.#outbox = new Outbox(runtime, (nodeId, items) => this.#flush(nodeId, items));
     this.#endSweeps = runtime.every(SWEEP_MS, () => this.#sweep());
     owners.onChange(() => this.#retryParked(false));
+    owners.onEvicted((nodeId) => this.#onEvicted(nodeId));
     bus.onConnection((isConnected) => {
       if (!isConnected) this.#onCutOff();
     });
@@ -235,6 +236,14 @@ export class RemoteAsks {
       if (pending.nodeId === this.#options.self && pending.state === "sent") continue;
       const code = pending.state === "sent" ? "unknown" : "store_unavailable";
       this.#reject(pending, new Fault(code, "cut off from the other nodes"));
+    }
+  }
+
+  /** R1: whoever waits for it may ask again, and then hears of the owner that follows. */
+  #onEvicted(nodeId: string): void {
+    for (const pending of this.#asks.all()) {
+      if (pending.state !== "sent" || pending.nodeId !== nodeId) continue;
+      this.#reject(pending, new Fault("unknown", `${nodeId} was evicted before it answered`));
     }
   }
 

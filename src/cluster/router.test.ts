@@ -211,6 +211,22 @@ describe("time and bounds", () => {
     expect(bed.node("n0").router.pendingCount).toBe(0);
   });
 
+  test("an ask to a node that is evicted ends at once: unknown; others wait on", async () => {
+    const bed = await routerBed();
+    const [one, two] = [ONE, { key: "sale/x2", partition: 2 }];
+    await bed.open(one);
+    await bed.open(two);
+    tap(bed, "n1", true);
+    tap(bed, "n2", true);
+    const { router, owners } = bed.node("n0");
+    const gone = await bed.heard(router.ask(one, hold("s1")));
+    const waits = await bed.heard(router.ask(two, hold("s1")));
+    owners.evict("n1");
+    await bed.runtime.settle();
+    expect([codeOf(gone.error), waits.error]).toEqual(["unknown", undefined]);
+    expect(router.pendingCount).toBe(1);
+  });
+
   test("cut off: what was sent is unknown, what is new is refused, what is here goes on", async () => {
     const bed = await routerBed();
     await bed.open(ONE);

@@ -21,6 +21,7 @@ export class TableOwners implements Owners {
   readonly owners: (string | null)[];
   readonly parkables = new Set<number>();
   readonly #handlers: (() => void)[] = [];
+  readonly #onEvicted: ((nodeId: string) => void)[] = [];
 
   constructor(owners: readonly (string | null)[]) {
     this.owners = [...owners];
@@ -36,6 +37,14 @@ export class TableOwners implements Owners {
 
   onChange(handler: () => void): void {
     this.#handlers.push(handler);
+  }
+
+  onEvicted(handler: (nodeId: string) => void): void {
+    this.#onEvicted.push(handler);
+  }
+
+  evict(nodeId: string): void {
+    for (const handler of this.#onEvicted) handler(nodeId);
   }
 
   change(partition: number, owner: string | null): void {
