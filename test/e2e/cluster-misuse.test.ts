@@ -156,7 +156,7 @@ test("garbage on the subjects is counted, said once and ignored", async () => {
     "x".repeat(700_000),
     `99\t${clusterId}\nq\tnode-1\ti\t1\t1`,
     `1\tanother\nh\tnode-1\ti\t1\t1\t`,
-    `${head}`,
+    head,
     `${head}q\tnode-1\ti\tNaN\t1\n\n1\t1\tZ`,
     `${head}a\tnode-1\ti\t1\t1\tnobody\n\n1\tZ`,
     `${head}l\tnode-1\ti\t1\t1\nX\t1`,

@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 /** A client of the echo: what it has heard, and whether it was cut. */
-async function client() {
+async function opened() {
   const socket = connect({ port: proxy.port, host: proxy.host });
   clients.push(socket);
   const waits: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
@@ -59,7 +59,7 @@ async function client() {
 }
 
 test("passes what is said, and late when it is told so, in order", async () => {
-  const one = await client();
+  const one = await opened();
   one.send("a");
   await one.heard("a");
   proxy.latencyMs = 20;
@@ -71,7 +71,7 @@ test("passes what is said, and late when it is told so, in order", async () => {
 });
 
 test("drops the nth reply and keeps the connection", async () => {
-  const one = await client();
+  const one = await opened();
   const dropped = proxy.dropReply(2);
   one.send("a");
   await one.heard("a");
@@ -83,35 +83,35 @@ test("drops the nth reply and keeps the connection", async () => {
 });
 
 test("resets a connection after so many bytes, in either direction", async () => {
-  const one = await client();
+  const one = await opened();
   proxy.resetAfter(3, "to_client");
   one.send("abcdef");
   await one.cut();
   expect(one.state.heard).toBe("abc");
   proxy.heal();
   proxy.resetAfter(2, "to_server");
-  const other = await client();
+  const other = await opened();
   other.send("xyz");
   await other.cut();
   expect(other.state.heard.length).toBeLessThanOrEqual(2);
 });
 
 test("cut off, connections end, also new ones, until it is healed", async () => {
-  const one = await client();
+  const one = await opened();
   proxy.cut();
   await one.cut();
-  await (await client()).cut();
+  await (await opened()).cut();
   proxy.heal();
-  const back = await client();
+  const back = await opened();
   back.send("a");
   await back.heard("a");
 });
 
 test("half-open, clients stay connected and hear nothing; healed, they are cut", async () => {
-  const one = await client();
+  const one = await opened();
   proxy.halfOpen();
   one.send("a");
-  const other = await client();
+  const other = await opened();
   other.send("b");
   expect([one.state, other.state]).toEqual([
     { heard: "", isCut: false },
@@ -123,7 +123,7 @@ test("half-open, clients stay connected and hear nothing; healed, they are cut",
 });
 
 test("paused, nothing passes; resumed, all that waited does", async () => {
-  const one = await client();
+  const one = await opened();
   proxy.pause();
   one.send("a");
   const answered = one.heard("a");

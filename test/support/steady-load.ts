@@ -37,6 +37,7 @@ export class SteadyLoad {
   readonly #options: SteadyLoadOptions;
   readonly #clients: readonly RawClient[];
   #isOver = false;
+  #probes = 0;
   #acting: Promise<unknown> = Promise.resolve();
 
   constructor(options: SteadyLoadOptions) {
@@ -65,6 +66,23 @@ export class SteadyLoad {
   /** Not answered definitely at the second attempt either. */
   get failedTwice(): readonly Met[] {
     return this.met.filter(({ repeat }) => repeat !== null && !isDefiniteStatus(repeat.status));
+  }
+
+  /** One hold of a shopper who was never here before. */
+  async probe(client: RawClient, sku: string): Promise<number | null> {
+    const { sale, token } = this.#options;
+    const headers = {
+      authorization: `Bearer ${await token(`probe-${(this.#probes += 1)}`)}`,
+      "content-type": "application/json",
+    };
+    const path = `/v1/sales/${sale}/skus/${sku}/hold`;
+    const { answer } = await client.request({
+      method: "PUT",
+      path,
+      headers,
+      body: '{"quantity":1}',
+    });
+    return answer?.status ?? null;
   }
 
   async #shop(token: string, index: number): Promise<void> {
