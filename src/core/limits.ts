@@ -15,6 +15,9 @@ export const AMOUNT_MINOR_MAX = 1_000_000_000_000_000;
 /** SKUs in one sale (issue: 100,000 in a file of at most 16 MiB). */
 export const SALE_SKUS_MAX = 100_000;
 
+/** SKUs of a large sale that one turn works on: at most 5 ms of the loop (bench/large-apply.ts). */
+export const SKUS_A_TURN = 2_000;
+
 /** Lines in one checkout: a body of 64 KiB holds no more. */
 export const CHECKOUT_LINES_MAX = 100;
 

@@ -15,11 +15,15 @@ import { idempotencyKeyOf } from "./idempotency.ts";
 import { plainProblem } from "./problem.ts";
 import { adminSaleSchema, idempotencyKeySchema, saleId, skuId } from "./schemas.ts";
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 const saleFileBody: JsonBody<SaleFile> = {
   schema: saleFileSchema,
   bytesMax: ADMIN_BODY_BYTES_MAX,
-  parse(json) {
-    const parsed = parseSaleFile(json);
+  async parse(json) {
+    const parsed = await parseSaleFile(json, nextTurn);
     return parsed.ok ? { ok: true, value: parsed.file } : parsed;
   },
 };

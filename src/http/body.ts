@@ -19,11 +19,14 @@ export type JsonBody<T> = {
   /** For the description; `parse` may check more than it can say. */
   readonly schema: z.ZodType;
   readonly bytesMax: number;
-  parse(json: unknown): Parsed<T>;
+  parse(json: unknown): Parsed<T> | Promise<Parsed<T>>;
 };
 
+/** A body that is small, and checked at once. */
+type SmallJsonBody<T> = Omit<JsonBody<T>, "parse"> & { parse(json: unknown): Parsed<T> };
+
 /** A body that its schema says everything about. */
-export function jsonBody<S extends z.ZodType>(schema: S): JsonBody<z.output<S>> {
+export function jsonBody<S extends z.ZodType>(schema: S): SmallJsonBody<z.output<S>> {
   return { schema, bytesMax: BODY_BYTES_MAX, parse: (json) => parseWith(schema, json) };
 }
 

@@ -169,7 +169,8 @@ async function bodyIn<B>(body: JsonBody<B>, request: Request): Promise<BodyIn<B>
   const bytes = await readBytes(request, body.bytesMax);
   if (bytes === null) return { kind: "too_large" };
   const json = jsonOf(textOf(bytes));
-  return json === null ? { kind: "malformed" } : { kind: "parsed", parsed: body.parse(json.value) };
+  if (json === null) return { kind: "malformed" };
+  return { kind: "parsed", parsed: await body.parse(json.value) };
 }
 
 function parseOptional<S extends z.ZodType>(

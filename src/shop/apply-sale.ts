@@ -17,6 +17,7 @@ import {
 import { fingerprintOf } from "./fingerprint.ts";
 import type { ShopPorts } from "./ports.ts";
 import {
+  areSameSkus,
   diffSale,
   fixedFieldsOf,
   isEmpty,
@@ -26,6 +27,7 @@ import {
 } from "./sale-diff.ts";
 import type { SaleFile } from "./sale-file.ts";
 import type { ApplyResult } from "./shop.ts";
+import { runInTurns, turnOf } from "./turns.ts";
 
 export type ApplyPorts = VersionPorts & Pick<ShopPorts, "accounts">;
 
@@ -62,7 +64,7 @@ async function applyOnce(ports: ApplyPorts, asked: Asked): Promise<ApplyResult> 
   if (stored !== null && stored.merchantId !== merchantId) return { kind: "not_found" };
   const base = stored === null ? null : await baseOf(ports, stored);
   const version = base?.sale.version ?? 0;
-  const diff = diffSale(base, file, merchantId);
+  const diff = await runInTurns(diffSale(base, file, merchantId), turnOf(ports.runtime));
   if (expectedVersion !== undefined && expectedVersion !== version) {
     // Its own repeat: the first one made exactly this version.
     const isRepeat = expectedVersion === version - 1 && isEmpty(diff);
@@ -167,6 +169,7 @@ async function sameOnItsWay(
   const pending = await ports.catalogue.pending(Number.MAX_SAFE_INTEGER);
   const mine = pending.find(({ saleId }) => saleId === header.saleId);
   if (mine === undefined) return null;
-  const isSame = fingerprintOf([mine.header, mine.changes]) === fingerprintOf([header, changes]);
+  const isSame =
+    fingerprintOf(mine.header) === fingerprintOf(header) && areSameSkus(mine.changes, changes);
   return isSame ? { version: mine.version, header, base, changes, isForChangesOnly: false } : null;
 }

@@ -14,7 +14,8 @@ import { configureOf, type Sale, type SaleHeader, type SaleSku } from "../core/s
 import { forEachAtOnce } from "./at-once.ts";
 import type { DirectorySale } from "./directory.ts";
 import type { ShopPorts } from "./ports.ts";
-import { mergeSkus, type SaleBase } from "./sale-diff.ts";
+import { type SaleBase, workOf } from "./sale-diff.ts";
+import { runInTurns, turnOf } from "./turns.ts";
 
 export type VersionPorts = Pick<ShopPorts, "stock" | "catalogue" | "directory" | "runtime" | "log">;
 
@@ -55,15 +56,12 @@ export async function driveVersion(
 ): Promise<VersionEnd> {
   const { base, changes, header, version } = work;
   assert(version > (base?.sale.version ?? 0), "a version is above the published one");
-  const merged = mergeSkus(base?.skus ?? [], changes);
-  const skus = work.isForChangesOnly ? changes : merged;
-  const stockOf = new Map(base?.skus.map(({ sku, stock }) => [sku, stock]));
-  const isLowered = ({ sku, stock }: SaleSku): boolean => stock < (stockOf.get(sku) ?? 0);
-  const lowered = skus.filter(isLowered);
-  const others = skus.filter((sku) => !isLowered(sku));
+  const steps = workOf(base?.skus ?? [], changes, work.isForChangesOnly);
+  const { merged, lowered, others } = await runInTurns(steps, turnOf(ports.runtime));
 
   const untilMs = ports.runtime.clock.monotonicMs() + waitMs;
   const sending: Sending = { version, header, untilMs, applied: 0, refused: new Map() };
+  const total = lowered.length + others.length;
   const isLoweredSent = await send(ports, sending, lowered);
   if (sending.refused.size > 0) {
     await giveUp(ports, work, lowered, isLoweredSent && sending.applied === 0);
@@ -71,9 +69,9 @@ export async function driveVersion(
     return { kind: "refused", skus: [...sending.refused.keys()], minimum };
   }
   if (!isLoweredSent || !(await send(ports, sending, others))) {
-    return { kind: "unfinished", applied: sending.applied, total: skus.length };
+    return { kind: "unfinished", applied: sending.applied, total };
   }
-  assert(sending.applied === skus.length, "every SKU has the version before anybody sees it");
+  assert(sending.applied === total, "every SKU has the version before anybody sees it");
   return publish(ports, work, merged);
 }
 
@@ -84,6 +82,8 @@ async function publish(
 ): Promise<VersionEnd> {
   const { catalogue, directory } = ports;
   if (await catalogue.publish(header.saleId, version)) {
+    // Embedded the whole write was one turn, and the directory's is the next.
+    await turnOf(ports.runtime)();
     return { kind: "published", sale: directory.put({ ...header, version }, merged) };
   }
   const sale = await catalogue.sale(header.saleId);

@@ -3,8 +3,15 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
 
+import { SKUS_A_TURN } from "../core/limits.ts";
 import { formatAmount, parseAmount } from "../core/money.ts";
-import { ERRORS_MAX, type ParsedSaleFile, parseSaleFile, saleFileSchema } from "./sale-file.ts";
+import {
+  checkSaleFile,
+  ERRORS_MAX,
+  type ParsedSaleFile,
+  parseSaleFile,
+  saleFileSchema,
+} from "./sale-file.ts";
 
 function sku(changes: Readonly<Record<string, unknown>> = {}) {
   const base = { sku: "lamp", title: "Lamp", price: "349.50", stock: 10, limitPerShopper: 2 };
@@ -32,7 +39,7 @@ function errorsOf(parsed: ParsedSaleFile): readonly string[] {
 
 test("a file becomes a sale in instants, milliseconds and minor units", () => {
   const groups = { phones: { limitPerShopper: 3 } };
-  const parsed = parseSaleFile(file({ groups, skus: [sku(), sku({ sku: "x", group: "phones" })] }));
+  const parsed = checkSaleFile(file({ groups, skus: [sku(), sku({ sku: "x", group: "phones" })] }));
   const lamp = { sku: "lamp", title: "Lamp", priceMinor: 34_950, stock: 10, limitPerShopper: 2 };
   expect(parsed).toEqual({
     ok: true,
@@ -56,6 +63,19 @@ test("a file becomes a sale in instants, milliseconds and minor units", () => {
   });
 });
 
+test("a large file is checked in turns, and comes to the same", async () => {
+  const skus = Array.from({ length: 2 * SKUS_A_TURN + 1 }, (_, index) => sku({ sku: `s${index}` }));
+  const wrong = [...skus.slice(0, -1), sku({ sku: "last", stock: -1 })];
+  for (const value of [file({ skus }), file({ skus: wrong }), file({ skus: [sku()] }), null]) {
+    let turns = 0;
+    const parsed = await parseSaleFile(value, async () => void (turns += 1));
+    expect(parsed.ok).toBe(checkSaleFile(value).ok);
+    expect(errorsOf(parsed)).toEqual(errorsOf(checkSaleFile(value)));
+    const count = value?.skus.length ?? 0;
+    expect(turns).toBe(Math.ceil(count / SKUS_A_TURN));
+  }
+});
+
 describe("what a file may say at the edge", () => {
   test.each([
     ["holdFor 5s", file({ holdFor: "5s" })],
@@ -70,7 +90,7 @@ describe("what a file may say at the edge", () => {
     ["yen", file({ currency: "JPY", skus: [sku({ price: "349" })] })],
     ["dinars", file({ currency: "KWD", skus: [sku({ price: "349.125" })] })],
   ])("%s is accepted", (_, value) => {
-    expect(errorsOf(parseSaleFile(value))).toEqual([]);
+    expect(errorsOf(checkSaleFile(value))).toEqual([]);
   });
 
   test.each([
@@ -110,7 +130,7 @@ describe("what a file may say at the edge", () => {
       "skus[0].group must be declared in groups",
     ],
   ])("%s is refused", (_, value, message) => {
-    const errors = errorsOf(parseSaleFile(value));
+    const errors = errorsOf(checkSaleFile(value));
     expect(errors.filter((error) => error.includes(message))).toHaveLength(1);
   });
 });
@@ -123,7 +143,7 @@ describe("the list of errors", () => {
     };
     // The first two keys keep their places, so that SKUs come before the zone.
     const value = Object.assign({ ...wrong }, file({ currency: "xxx" }), wrong);
-    const parsed = parseSaleFile(value);
+    const parsed = checkSaleFile(value);
     const fields = parsed.ok ? [] : parsed.errors.map(({ field }) => field);
     expect(fields).toEqual([
       "skus[0].stock",
@@ -137,7 +157,7 @@ describe("the list of errors", () => {
 
   test("stops at its limit", () => {
     const skus = Array.from({ length: 5_000 }, (_, index) => sku({ sku: `s${index}`, stock: -1 }));
-    const errors = errorsOf(parseSaleFile(file({ skus })));
+    const errors = errorsOf(checkSaleFile(file({ skus })));
     expect(errors).toHaveLength(ERRORS_MAX);
     expect(errors.at(-1)).toStartWith("skus[99].stock ");
   });
@@ -150,7 +170,7 @@ describe("the list of errors", () => {
       startsAt: secret,
       skus: [secret],
     });
-    expect(JSON.stringify(parseSaleFile(value))).not.toContain(secret);
+    expect(JSON.stringify(checkSaleFile(value))).not.toContain(secret);
   });
 });
 
@@ -158,12 +178,12 @@ test("100,000 SKUs, right or all wrong, take less than two seconds", () => {
   for (const changes of [{}, { stock: -1, price: 1, group: "none", colour: "red" }]) {
     const skus = Array.from({ length: 100_000 }, (_, i) => sku({ sku: `s${i}`, ...changes }));
     const startedMs = performance.now();
-    const parsed = parseSaleFile(file({ skus }));
+    const parsed = checkSaleFile(file({ skus }));
     expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect(parsed.ok).toBe(!("stock" in changes));
   }
   const skus = Array.from({ length: 100_001 }, (_, index) => sku({ sku: `s${index}` }));
-  expect(errorsOf(parseSaleFile(file({ skus })))).toEqual([
+  expect(errorsOf(checkSaleFile(file({ skus })))).toEqual([
     "skus must be a list of 1 to 100000 SKUs",
   ]);
 });
@@ -182,11 +202,11 @@ test("any value is answered: no file makes the check throw", () => {
   const fields = fc.constantFrom("sale", "timeZone", "startsAt", "holdFor", "groups", "skus");
   fc.assert(
     fc.property(fields, fc.anything(), (name, value) => {
-      const parsed = parseSaleFile(file({ [name]: value }));
+      const parsed = checkSaleFile(file({ [name]: value }));
       if (!parsed.ok) expect(parsed.errors.length).toBeGreaterThan(0);
     }),
   );
-  fc.assert(fc.property(fc.anything(), (value) => !parseSaleFile(value).ok));
+  fc.assert(fc.property(fc.anything(), (value) => !checkSaleFile(value).ok));
 });
 
 test("the schema describes the file for OpenAPI, without references", () => {

@@ -6,7 +6,12 @@
 
 import type { z } from "zod";
 
-import { AMOUNT_MINOR_MAX, CHECKOUT_LINES_MAX, SALE_SKUS_MAX } from "../core/limits.ts";
+import {
+  AMOUNT_MINOR_MAX,
+  CHECKOUT_LINES_MAX,
+  SALE_SKUS_MAX,
+  SKUS_A_TURN,
+} from "../core/limits.ts";
 import { exponentOf, parseAmount } from "../core/money.ts";
 import type { SaleHeader, SaleSku } from "../core/sale/sale.ts";
 import { formatDuration, parseDuration, parseInstant, timeZoneOf } from "../core/sale/time.ts";
@@ -17,6 +22,7 @@ import {
   saleHeaderSchema,
   saleSkuSchema,
 } from "./sale-file-schema.ts";
+import { runAtOnce, runInTurns, type Steps, type Turn } from "./turns.ts";
 
 export { saleFileSchema } from "./sale-file-schema.ts";
 
@@ -57,22 +63,26 @@ const LINE_MINOR_MAX = AMOUNT_MINOR_MAX / CHECKOUT_LINES_MAX;
 
 type Groups = Map<string, { readonly limitPerShopper: number }>;
 
-/** Checks a parsed JSON or YAML value. Errors: at most ERRORS_MAX, in the order of the file. */
-export function parseSaleFile(value: unknown): ParsedSaleFile {
-  const checked = checkSaleFile(value);
+/** Checks a parsed JSON value in turns. Errors: at most ERRORS_MAX, in the order of the file. */
+export async function parseSaleFile(value: unknown, turn: Turn): Promise<ParsedSaleFile> {
+  const checked = await runInTurns(checkSteps(value), turn);
   if (checked.ok) return checked;
   return { ok: false, errors: checked.errors.map(({ field, message }) => ({ field, message })) };
 }
 
-/** As `parseSaleFile`, with the path of each error, for those who know lines. */
+/** As `parseSaleFile`, at once and with the path of each error, for those who know lines. */
 export function checkSaleFile(value: unknown): CheckedSaleFile {
+  return runAtOnce(checkSteps(value));
+}
+
+function* checkSteps(value: unknown): Steps<CheckedSaleFile> {
   const errors = new Errors();
   const fields = saleHeaderSchema.safeParse(value);
   if (!fields.success) errors.addIssues([], fields.error.issues);
   if (!isMapping(value)) return { ok: false, errors: errors.inFileOrder(value) };
   const header = headerOf(value, errors);
   const groups = groupsOf(value["groups"], errors);
-  const skus = skusOf(value["skus"], header.currency, groups, errors);
+  const skus = yield* skusOf(value["skus"], header.currency, groups, errors);
   if (errors.count > 0 || !fields.success) {
     return { ok: false, errors: errors.inFileOrder(value) };
   }
@@ -189,12 +199,12 @@ function groupOf(name: string, value: unknown, errors: Errors) {
   return group.success ? group.data : wrong;
 }
 
-function skusOf(
+function* skusOf(
   value: unknown,
   currency: string | null,
   groups: Groups,
   errors: Errors,
-): readonly SaleSku[] {
+): Steps<readonly SaleSku[]> {
   if (!Array.isArray(value) || value.length === 0 || value.length > SALE_SKUS_MAX) {
     const missing = value === undefined ? "is missing; " : "";
     errors.add(["skus"], `${missing}must be a list of 1 to ${SALE_SKUS_MAX} SKUs`);
@@ -206,6 +216,7 @@ function skusOf(
   const errorsMax = errors.count + ERRORS_MAX;
   for (let index = 0; index < value.length; index += 1) {
     if (errors.count >= errorsMax) return [];
+    if (index % SKUS_A_TURN === 0) yield;
     const form = saleSkuSchema.safeParse(value[index]);
     if (!form.success) errors.addIssues(["skus", index], form.error.issues);
     const sku: unknown = value[index];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { SKUS_A_TURN } from "../../src/core/limits.ts";
 import type { BeginResult, VersionDraft } from "../../src/core/ports/catalogue.ts";
 import type { SaleHeader, SaleSku } from "../../src/core/sale/sale.ts";
 import type { ControlDialect, ControlStores } from "./control-stores.ts";
@@ -342,6 +343,26 @@ function listFacts(the: () => ControlStores): void {
     await published(the(), draftOf(header, { changes }));
     const listed = (await catalogue.skus(header.saleId)).map((sku) => sku.sku);
     expect(listed).toEqual(names.toSorted());
+  });
+
+  test("SKUs that are read while a version is published are all of one version", async () => {
+    const { catalogue } = the();
+    const header = headerOf();
+    const all = (stock: number) =>
+      Array.from({ length: 3 * SKUS_A_TURN }, (_, index) => skuNamed(`sku-${index}`, { stock }));
+    await published(the(), draftOf(header, { changes: all(1) }));
+    for (const stock of [2, 3, 4]) {
+      const draft = draftOf(header, { baseVersion: stock - 1, changes: all(stock) });
+      const version = await begun(the(), draft);
+      const reads = [catalogue.skus(header.saleId), catalogue.skus(header.saleId)];
+      // One read under way, another that begins with the publish.
+      const [first] = await Promise.all([reads[0], catalogue.publish(header.saleId, version)]);
+      for (const skus of [first ?? [], (await reads[1]) ?? []]) {
+        expect(skus.length).toBe(3 * SKUS_A_TURN);
+        expect(new Set(skus.map((sku) => sku.stock)).size).toBe(1);
+      }
+      expect((await catalogue.skus(header.saleId))[0]?.stock).toBe(stock);
+    }
   });
 
   test("an unknown sale is null and has no SKUs", async () => {

@@ -5,7 +5,7 @@
 //       sale_versions, whose rows stay
 //   C3  a version becomes visible whole, by one statement
 
-import { and, asc, desc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, lt, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 
 import { assert } from "../../core/assert.ts";
@@ -19,7 +19,8 @@ import type {
 } from "../../core/ports/catalogue.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { Sale, SaleSku } from "../../core/sale/sale.ts";
-import { changesOf, headerColumnsOf, headerOf, obstacleOf, saleOf, skuOf } from "../sale-rows.ts";
+import { changesOf, headerColumnsOf, headerOf, obstacleOf, saleOf } from "../sale-rows.ts";
+import { readSkus } from "../sku-pages.ts";
 import type { PostgresDatabase } from "./connect.ts";
 import { sales, saleVersions, skus } from "./schema/control.ts";
 
@@ -125,14 +126,16 @@ export class PostgresCatalogue implements Catalogue {
   }
 
   async skus(saleId: string): Promise<readonly SaleSku[]> {
-    const rows = await this.#database.run("read a sale's SKUs", (db) => {
-      return db
-        .select()
-        .from(skus)
-        .where(eq(skus.sale_id, saleId))
-        .orderBy(asc(byBytes(skus.sku)));
-    });
-    return rows.map(skuOf);
+    return await readSkus(saleId, (after, limit) =>
+      this.#database.run("read a sale's SKUs", (db) => {
+        return db
+          .select({ ...getTableColumns(skus), version: versionOf(saleId) })
+          .from(skus)
+          .where(and(eq(skus.sale_id, saleId), sql`${byBytes(skus.sku)} > ${after}`))
+          .orderBy(asc(byBytes(skus.sku)))
+          .limit(limit);
+      }),
+    );
   }
 
   /** Null: what the statement saw and what it met differ; look again. */
@@ -168,6 +171,10 @@ type BeginRow = {
   readonly prior_state: VersionState;
   readonly prior_fingerprint: string | null;
 };
+
+function versionOf(saleId: string): SQL<number | null> {
+  return sql`(select version from ${sales} where sale_id = ${saleId})`;
+}
 
 /** Bytes, as SQLite orders text; the database's own collation may differ. */
 function byBytes(column: typeof sales.sale_id | typeof skus.sku): SQL {
