@@ -1,13 +1,20 @@
 // Many runs, and whether they meant anything: a campaign without a take-over or an unknown outcome
 // has tested nothing.
 
-import { DRILLS, runDrill } from "./drills.ts";
+import { type DrillName, DRILLS, runDrill } from "./drills.ts";
 import type { RunCounts, RunResult } from "./run.ts";
 import { runSeed } from "./run.ts";
 
+/** `drill` null: the seed's own schedule. */
+export type FailedRun = {
+  readonly seed: number;
+  readonly drill: DrillName | null;
+  readonly message: string;
+};
+
 export type Campaign = {
   readonly runs: number;
-  readonly failed: readonly RunResult[];
+  readonly failed: readonly FailedRun[];
   readonly totals: RunCounts;
   readonly tookMs: number;
 };
@@ -48,23 +55,25 @@ export function runCampaign(options: {
   readonly forMs: number;
 }): Campaign {
   const startedMs = performance.now();
-  const failed: RunResult[] = [];
+  const failed: FailedRun[] = [];
   let totals = NOTHING;
   let runs = 0;
   for (const seed of options.seeds) {
     const result = runSeed(seed);
     totals = sumOf(totals, result.counts);
     runs++;
-    if (result.failure !== null) failed.push(result);
-    if (seed % DRILL_EVERY === 0) failed.push(...failedDrills(seed));
+    failed.push(...failureOf(result, null));
+    if (seed % DRILL_EVERY === 0) {
+      for (const drill of DRILLS) failed.push(...failureOf(runDrill(drill, seed), drill));
+    }
     if (failed.length >= options.failuresMax) break;
     if (performance.now() - startedMs >= options.forMs) break;
   }
   return { runs, failed, totals, tookMs: performance.now() - startedMs };
 }
 
-function failedDrills(seed: number): RunResult[] {
-  return DRILLS.map((name) => runDrill(name, seed)).filter(({ failure }) => failure !== null);
+function failureOf({ seed, failure }: RunResult, drill: DrillName | null): readonly FailedRun[] {
+  return failure === null ? [] : [{ seed, drill, message: failure.message }];
 }
 
 export function combined(parts: readonly Campaign[]): Campaign {

@@ -2,9 +2,10 @@
 // click twice and repeat what was not answered; a merchant who changes stock, limits and phase.
 
 import { partitionOf } from "../../src/core/ids.ts";
-import type { SkuRef } from "../../src/core/ports/stock.ts";
 import type { Command, Configure, HoldView, Outcome } from "../../src/core/stock/command.ts";
 import type { Clients } from "./clients.ts";
+import { Crowds, type CrowdSku } from "./crowds.ts";
+import type { SimFault } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { EPOCH_MS, type World } from "./world.ts";
 
@@ -15,18 +16,10 @@ const VISITS = 9;
 const TRIES_MAX = 40;
 /** By then the nodes have found each other. */
 const OPENS_MS = 800;
-const CROWDS = 4;
-const CROWD = 6;
-const CROWD_MS = 1_500;
 /** Money that comes after the pay window. */
 const LATE_MS_MAX = 10_000;
 
-export type SimSku = SkuRef & {
-  /** What is configured next; its version was never used. */
-  rules: Configure;
-  /** One change at a time. */
-  isChanging: boolean;
-};
+export type SimSku = CrowdSku;
 
 export function skusOf(random: Random, partitions: number, count: number): readonly SimSku[] {
   return Array.from({ length: count }, (_, index) => {
@@ -61,7 +54,7 @@ export class Load {
   readonly #clients: Clients;
   readonly #skus: readonly SimSku[];
   readonly #untilMs: number;
-  readonly #faultsAtMs: readonly number[];
+  readonly #crowds: Crowds;
   #orderCount = 0;
   /** Who is not home yet. */
   readonly people = new Set<string>();
@@ -72,15 +65,19 @@ export class Load {
     readonly clients: Clients;
     readonly skus: readonly SimSku[];
     readonly untilMs: number;
-    /** When something goes wrong, there is a flurry. */
-    readonly faultsAtMs: readonly number[];
+    /** When something goes wrong there is a crowd. */
+    readonly faults: readonly SimFault[];
   }) {
     this.#world = options.world;
     this.#random = options.random;
     this.#clients = options.clients;
     this.#skus = options.skus;
     this.#untilMs = options.untilMs;
-    this.#faultsAtMs = options.faultsAtMs;
+    this.#crowds = new Crowds({
+      ...options,
+      changePrice: (sku) => this.#configure(sku, { priceMinor: options.random.integer(1, 100) }),
+      newOrderId: () => this.#newOrderId(),
+    });
   }
 
   get skus(): readonly SimSku[] {
@@ -89,7 +86,7 @@ export class Load {
 
   start(): void {
     for (const sku of this.#skus) this.#run(`the merchant of ${sku.key}`, this.#sell(sku));
-    this.#run("the crowds", this.#crowds());
+    for (const [name, person] of this.#crowds.people()) this.#run(name, person);
     for (let index = 0; index < SHOPPERS; index++)
       this.#run(`shopper-${index}`, this.#shop(`shopper-${index}`));
   }
@@ -168,7 +165,7 @@ export class Load {
 
   async #checkOut(shopper: string, sku: SimSku, hold: HoldView): Promise<void> {
     const random = this.#random;
-    const order = { shopper, orderId: `order-${++this.#orderCount}` };
+    const order = { shopper, orderId: this.#newOrderId() };
     const { quantity, priceMinor } = hold;
     const pinned = await this.#ask(sku, { kind: "pin", ...order, quantity, priceMinor });
     if (pinned?.kind !== "pinned") {
@@ -186,88 +183,14 @@ export class Load {
     if (next < 0.3) await this.#ask(sku, { kind: "unpin", ...order });
     const outcome = await confirmed;
     if (outcome?.kind !== "sold" || random.chance(0.7)) return;
-    await this.#clients.pause(OPENS_MS + random.between(0, 3_000));
+    await this.#clients.pause(random.between(0, 3_000));
     await this.#ask(sku, { kind: "return", ...order, quantity });
     // A gateway's event comes a second time.
     if (random.chance(0.5)) await this.#ask(sku, { kind: "confirm", ...order, quantity });
   }
 
-  /** At the worst moments: everybody wants the same few units, or changes their minds. */
-  async #crowds(): Promise<void> {
-    const random = this.#random;
-    for (let times = 0; times < CROWDS; times++) {
-      const atMs = random.pick(this.#faultsAtMs) + random.between(-CROWD_MS / 2, CROWD_MS);
-      const sku = random.chance(0.5) ? this.#skus[this.#skus.length - 1]! : random.pick(this.#skus);
-      const isFlurry = times % 2 === 0;
-      this.#run(`crowd ${times}`, this.#crowd({ name: `c${times}`, sku, atMs, isFlurry }));
-    }
-    await this.#clients.pause(0);
-  }
-
-  async #crowd(request: {
-    readonly name: string;
-    readonly sku: SimSku;
-    readonly atMs: number;
-    readonly isFlurry: boolean;
-  }): Promise<void> {
-    const { name, sku, atMs, isFlurry } = request;
-    const random = this.#random;
-    await this.#clients.pause(Math.max(2 * OPENS_MS, atMs));
-    const untilMs = this.#world.nowMs + CROWD_MS;
-    const crowd = Array.from({ length: CROWD }, (_, index) => {
-      const shopper = `${name}-${index}`;
-      return isFlurry
-        ? this.#fidget(shopper, [sku, random.pick(this.#skus)], untilMs)
-        : this.#jostle(shopper, sku, untilMs);
-    });
-    if (isFlurry) crowd.push(this.#fuss(sku, untilMs));
-    await Promise.all(crowd);
-  }
-
-  /** Takes, changes, repeats and gives back, as fast as the answers come. */
-  async #fidget(shopper: string, skus: readonly SimSku[], untilMs: number): Promise<void> {
-    const random = this.#random;
-    while (this.#world.nowMs < untilMs) {
-      const sku = random.pick(skus);
-      const isHold = random.chance(0.65);
-      const quantity = random.chance(0.8) ? 1 : 2;
-      const command: Command = isHold
-        ? { kind: "hold", shopper, quantity }
-        : { kind: "give_back", shopper };
-      await this.#clients.ask(sku, command, 1);
-      await this.#clients.pause(random.between(10, 200));
-    }
-  }
-
-  /** A merchant who changes the price every moment, and sends the last change again. */
-  async #fuss(sku: SimSku, untilMs: number): Promise<void> {
-    const random = this.#random;
-    while (this.#world.nowMs < untilMs) {
-      if (random.chance(0.3)) {
-        await this.#configure(sku, { priceMinor: random.integer(1, 100) });
-      } else if (sku.rules.version > 1) {
-        await this.#clients.ask(sku, { ...sku.rules, version: sku.rules.version - 1 }, 1);
-      }
-      await this.#clients.pause(random.between(10, 150));
-    }
-  }
-
-  async #jostle(shopper: string, sku: SimSku, untilMs: number): Promise<void> {
-    const random = this.#random;
-    while (this.#world.nowMs < untilMs) {
-      const outcome = await this.#clients.ask(sku, { kind: "hold", shopper, quantity: 1 }, 1);
-      if (outcome?.kind === "held") {
-        const order = { shopper, orderId: `order-${++this.#orderCount}` };
-        const { quantity, priceMinor } = outcome.hold;
-        await this.#ask(sku, { kind: "pin", ...order, quantity, priceMinor });
-        const confirmed = await this.#ask(sku, { kind: "confirm", ...order, quantity });
-        await this.#clients.pause(random.between(0, CROWD_MS));
-        if (confirmed?.kind !== "sold" || random.chance(0.3)) return;
-        await this.#ask(sku, { kind: "return", ...order, quantity });
-        return;
-      }
-      await this.#clients.pause(random.between(50, 300));
-    }
+  #newOrderId(): string {
+    return `order-${++this.#orderCount}`;
   }
 
   /** Some click twice. */

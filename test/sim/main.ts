@@ -94,8 +94,9 @@ const campaign = combined(
 );
 
 let shown: RunResult | null = runs === 1 ? runSeed(first) : null;
-for (const { seed } of campaign.failed) {
-  if (values.brief) print(`seed ${seed}: ${runSeed(seed).failure?.message ?? "holds now"}`);
+for (const { seed, drill, message } of campaign.failed) {
+  if (drill !== null) print(`seed ${seed}, drill ${drill}: ${message}`);
+  else if (values.brief) print(`seed ${seed}: ${message}`);
   else shown = await report(seed);
 }
 if (values.log && shown !== null) print(shown.lines.join("\n"));

@@ -120,7 +120,7 @@ class Run {
       clients: this.#clients,
       skus,
       untilMs: BUSY_UNTIL_MS,
-      faultsAtMs: faults.length > 0 ? faults.map(({ atMs }) => atMs) : [BUSY_UNTIL_MS / 2],
+      faults,
     });
     this.#injector = new Injector({
       world,
