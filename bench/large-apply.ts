@@ -84,13 +84,13 @@ async function beside(
   work: () => Promise<void>,
 ): Promise<void> {
   const startedMs = performance.now();
-  let isOver = false;
+  const phase = { isOver: false };
   const worked = work().finally(() => {
-    isOver = true;
+    phase.isOver = true;
   });
   const tookMs: number[] = [];
   const sent: Promise<void>[] = [];
-  while (!isOver) {
+  while (!phase.isOver) {
     const elapsedMs = performance.now() - startedMs;
     while (sent.length < (elapsedMs * HOLDS_A_SECOND) / 1_000) {
       const dueAtMs = startedMs + (sent.length * 1_000) / HOLDS_A_SECOND;

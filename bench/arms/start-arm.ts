@@ -25,7 +25,7 @@ export type Services = { readonly postgres: TestPostgres };
 
 let databases = 0;
 
-export function newDatabase({ postgres }: Services): Promise<string> {
+function newDatabase({ postgres }: Services): Promise<string> {
   databases += 1;
   return postgres.createDatabase(`bench_${databases}`);
 }
@@ -158,12 +158,12 @@ async function startRival(
   };
 }
 
-export function withChildren(pid: number): readonly number[] {
+function withChildren(pid: number): readonly number[] {
   return [pid, ...descendantsOf(pid)];
 }
 
 /** Commands that Redis has run, those inside scripts among them. */
-export async function redisCommandsOf(url: string): Promise<Counters["redisCommands"]> {
+async function redisCommandsOf(url: string): Promise<Counters["redisCommands"]> {
   const redis = new Redis(url);
   try {
     const info = await redis.info("stats");

@@ -10,8 +10,8 @@ import { Requests } from "./requests.ts";
 import type { TokenMint } from "./tokens.ts";
 
 /** Of 20 shoppers: one card is declined, two leave, two click twice. Fixed, so the audit knows. */
-export type Shopper = "buys" | "declined" | "leaves" | "clicks_twice";
-export function shopperKind(index: number): Shopper {
+type Shopper = "buys" | "declined" | "leaves" | "clicks_twice";
+function shopperKind(index: number): Shopper {
   const place = index % 20;
   if (place === 3) return "declined";
   if (place === 7 || place === 13) return "leaves";

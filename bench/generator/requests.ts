@@ -10,7 +10,7 @@ export type SkuChoice =
   | { readonly kind: "one"; readonly sku: string }
   | { readonly kind: "catalogue"; readonly size: number; readonly seed: number };
 
-export const CATALOGUE_DIGITS = 5;
+const CATALOGUE_DIGITS = 5;
 
 export function catalogueSku(number: number): string {
   return `sku-${String(number).padStart(CATALOGUE_DIGITS, "0")}`;

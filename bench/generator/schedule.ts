@@ -3,7 +3,7 @@
 
 import { seededRandom } from "../stats/random.ts";
 
-export type Arrivals = "constant" | "poisson";
+type Arrivals = "constant" | "poisson";
 
 export type Schedule = {
   readonly ratePerSecond: number;

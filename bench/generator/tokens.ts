@@ -10,7 +10,7 @@ const SHOPPER_CODED_CHARS = 12;
 const SIGNATURE_CHARS = 43;
 const LIFETIME_S = 12 * 60 * 60;
 
-export const SHOPPERS_MAX = 10 ** SHOPPER_DIGITS;
+const SHOPPERS_MAX = 10 ** SHOPPER_DIGITS;
 
 export function shopperOf(index: number): string {
   return `s${String(index).padStart(SHOPPER_DIGITS, "0")}`;

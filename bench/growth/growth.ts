@@ -10,7 +10,7 @@ import { nodesGrowth, type NodesPoint, type UnitPrices } from "./nodes.ts";
 import type { Dimension, Probe } from "./probe.ts";
 import { recoveryTimes } from "./recovery.ts";
 
-export type Curve = {
+type Curve = {
   readonly name: string;
   readonly unit: string;
   readonly points: readonly (readonly [size: number, value: number])[];

@@ -28,7 +28,7 @@ export type NodesPoint = {
   readonly affinePerSecond: number;
 };
 
-export const NODE_COUNTS = [1, 2, 4, 8, 16, 32, 64] as const;
+const NODE_COUNTS = [1, 2, 4, 8, 16, 32, 64] as const;
 const REQUESTS = 200_000;
 const SKUS = 10_000;
 

@@ -12,7 +12,7 @@ import { emptyBook, type StockBook } from "../../src/core/stock/state.ts";
 import { SaleDirectory } from "../../src/shop/directory.ts";
 import { seededRandom } from "../stats/random.ts";
 
-export const DIMENSIONS = ["skus", "shoppers", "holds"] as const;
+const DIMENSIONS = ["skus", "shoppers", "holds"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
 export type Probe = {

@@ -32,7 +32,7 @@ export function problemsOf(result: BenchResult): readonly string[] {
   ];
 }
 
-export function verdictTable(verdicts: readonly Verdict[]): string {
+function verdictTable(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map((one) => {
     const sign = one.bound === "at_least" ? "≥" : "≤";
     return [
@@ -46,7 +46,7 @@ export function verdictTable(verdicts: readonly Verdict[]): string {
   return columns([["", "what must be reached", "measured", "limit", "aim"], ...rows], [0, 1]);
 }
 
-export function armTable(arms: readonly ArmRow[]): string {
+function armTable(arms: readonly ArmRow[]): string {
   const head = [
     "scenario",
     "arm",

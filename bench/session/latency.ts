@@ -8,14 +8,14 @@ import { type Figures, measure } from "./measure.ts";
 import { armOptions, ledgerOf, type Session, warmUp } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
 
-export const P99_LIMIT_MS = 50;
+const P99_LIMIT_MS = 50;
 /** A rate is kept when nearly all that was offered was answered in its time. */
 const KEPT_SHARE = 0.98;
 const LOAD_PERCENTS = [50, 70, 90] as const;
 
-export type Gc = { readonly eden: number; readonly full: number; readonly pauseMs: number };
+type Gc = { readonly eden: number; readonly full: number; readonly pauseMs: number };
 
-export type LatencyAt = {
+type LatencyAt = {
   readonly loadPercent: number;
   readonly ratePerSecond: number;
   readonly figures: Figures;
@@ -78,7 +78,7 @@ async function capacityOf(
   return null;
 }
 
-export function openLoad(session: Session, ratePerSecond: number, durationMs: number) {
+function openLoad(session: Session, ratePerSecond: number, durationMs: number) {
   const { seed, connections } = session.plan;
   const schedule = { ratePerSecond, durationMs, arrivals: "poisson", seed, rampMs: 0 } as const;
   return { scenario: "hot", connections, pace: { kind: "open", schedule } } as const;

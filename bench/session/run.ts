@@ -19,7 +19,7 @@ import { runSoak } from "./soak.ts";
 import { crossCheck } from "./wrk.ts";
 
 /** Postgres as one would set it for this: everything is durable, nothing waits needlessly. */
-export const POSTGRES_SETTINGS = {
+const POSTGRES_SETTINGS = {
   shared_buffers: "256MB",
   max_wal_size: "4GB",
   checkpoint_timeout: "30min",

@@ -16,10 +16,10 @@ import {
 
 import { fieldOf, type FieldPath, type LocatedError } from "../shop/sale-file.ts";
 
-export type Position = { readonly line: number; readonly column: number };
+type Position = { readonly line: number; readonly column: number };
 
 /** What is wrong, and where. `field` is null when the text itself cannot be read. */
-export type TextError = Position & { readonly field: string | null; readonly message: string };
+type TextError = Position & { readonly field: string | null; readonly message: string };
 
 export type SaleDocument =
   | {

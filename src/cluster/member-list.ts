@@ -63,7 +63,7 @@ function sorted(list: MemberList): MemberList {
 }
 
 /** Who takes part in the placement. */
-export function upIdsOf(members: readonly Member[]): readonly string[] {
+function upIdsOf(members: readonly Member[]): readonly string[] {
   return members.filter(({ state }) => state === "up").map(({ id }) => id);
 }
 

@@ -67,7 +67,7 @@ export function answerText(answer: Answer): string {
   }
 }
 
-export function outcomeText(outcome: Outcome): string {
+function outcomeText(outcome: Outcome): string {
   switch (outcome.kind) {
     case "held":
       return `held\t${outcome.isNew ? 1 : 0}\t${holdText(outcome.hold)}`;

@@ -6,7 +6,7 @@ import { type Engine, startEngine, VERSION } from "./engine.ts";
 import { createLogger } from "./logger.ts";
 
 /** How a fault at the start, or one that ends the engine, becomes an exit code. */
-export const EXIT_OF_FAULT = {
+const EXIT_OF_FAULT = {
   config_invalid: 2,
   second_engine: 2,
   halted: 1,

@@ -26,7 +26,7 @@ import { RequestGuard } from "./request-guard.ts";
 import { saleEventEndpoints, SaleEvents } from "./sale-events.ts";
 import { saleEndpoints } from "./sales.ts";
 
-export type { AppOptions, NodeInfo, Ops, Readiness, Webhook } from "./context.ts";
+export type { AppOptions, NodeInfo, Ops, Webhook } from "./context.ts";
 
 export type App = {
   /** Answers any request, also without a socket. Never rejects. */

@@ -18,7 +18,7 @@ export type NodeInfo = {
   readonly partitions: number;
 };
 
-export type Readiness = {
+type Readiness = {
   readonly ready: boolean;
   readonly reasons: readonly string[];
   readonly warnings: readonly string[];

@@ -24,7 +24,7 @@ import {
 import { plainProblem, problem, type ProblemCode } from "./problem.ts";
 import type { Tokens } from "./tokens.ts";
 
-export type Call<C extends Caller, P, Q, B> = {
+type Call<C extends Caller, P, Q, B> = {
   readonly request: Request;
   readonly identity: IdentityOf<C>;
   readonly params: P;
@@ -77,7 +77,7 @@ export type Endpoint = EndpointShape & {
   run(request: Request, params: unknown, who: Who): Promise<Response>;
 };
 
-export type Who = { readonly shop: Shop; readonly tokens: Tokens };
+type Who = { readonly shop: Shop; readonly tokens: Tokens };
 
 export function endpoint<C extends Caller, P extends z.ZodType, Q extends z.ZodType, B = undefined>(
   spec: EndpointSpec<C, P, Q, B>,

@@ -73,10 +73,10 @@ export function typeOf(code: ProblemCode): string {
   return `urn:doorbuster:problem:${code}`;
 }
 
-export type Extensions = Readonly<Record<string, unknown>>;
+type Extensions = Readonly<Record<string, unknown>>;
 
 /** Body of a problem. `detail` and `extensions` come from us, never from the request's values. */
-export function problemBody(code: ProblemCode, detail?: string, extensions?: Extensions): string {
+function problemBody(code: ProblemCode, detail?: string, extensions?: Extensions): string {
   const { status, title } = PROBLEMS[code];
   return JSON.stringify({
     type: typeOf(code),

@@ -7,7 +7,7 @@ import { z } from "zod";
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const DEPTH_MAX = 16;
 
-export function isSafeText(text: string): boolean {
+function isSafeText(text: string): boolean {
   return text.isWellFormed() && !CONTROL.test(text);
 }
 

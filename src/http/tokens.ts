@@ -16,9 +16,9 @@ import {
 } from "./token-check.ts";
 
 /** Bytes of the secret: the block of its hash and no less (RFC 7518 §3.2). */
-export const JWT_SECRET_BYTES_MIN = 32;
+const JWT_SECRET_BYTES_MIN = 32;
 
-export type SignedToken = { readonly accessToken: string; readonly expiresInS: number };
+type SignedToken = { readonly accessToken: string; readonly expiresInS: number };
 
 export type Tokens = {
   sign(shopper: string): Promise<SignedToken>;

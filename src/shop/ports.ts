@@ -16,7 +16,7 @@ export type Passwords = {
   verify(password: string, hash: string): Promise<boolean>;
 };
 
-export type IssuedToken = { readonly accessToken: string; readonly expiresInS: number };
+type IssuedToken = { readonly accessToken: string; readonly expiresInS: number };
 
 export type ShopPorts = {
   readonly stock: Stock;

@@ -149,7 +149,7 @@ function dumpTables(database: Database): JournalDump {
 }
 
 /** Reads the keys themselves; a key or field that should not be there fails the dump. */
-export async function dumpRedis(client: Redis): Promise<JournalDump> {
+async function dumpRedis(client: Redis): Promise<JournalDump> {
   const dump: JournalDump = {};
   const known = new Set<string>();
   for (const partition of PARTITIONS) {

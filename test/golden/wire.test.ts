@@ -100,7 +100,10 @@ const LEVELS: LevelMessage = {
   ...FROM,
   lines: [
     {
-      ...{ kind: "changed", partition: 63, claim: 5, seq: 99 },
+      kind: "changed",
+      partition: 63,
+      claim: 5,
+      seq: 99,
       changes: [
         { skuKey: X.key, level: "low" },
         { skuKey: Y.key, level: "all_held" },

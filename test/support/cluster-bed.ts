@@ -17,14 +17,14 @@ import { simMemberStore, SimMemberTable } from "../sim/sim-members.ts";
 import { simRuntime } from "../sim/sim-runtime.ts";
 import { Process, World } from "../sim/world.ts";
 
-export const CLUSTER_ID = "bed";
+const CLUSTER_ID = "bed";
 const LOAD_MS = 3;
 const GIVE_MS = 2;
 
 type Fence = { view: number; claim: number; owner: string };
 
 /** The claims of all partitions, as the journal keeps them. */
-export class Fences {
+class Fences {
   readonly #fences = new Map<number, Fence>();
 
   of(partition: number): Fence {
@@ -51,7 +51,7 @@ export class Fences {
   }
 }
 
-export class FencedPartitions implements LocalPartitions {
+class FencedPartitions implements LocalPartitions {
   /** Partitions that were given away, in their order. */
   readonly given: number[] = [];
   /** False: a node whose disown never ends. */

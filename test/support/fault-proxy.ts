@@ -5,7 +5,7 @@
 
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-export type Direction = "to_server" | "to_client";
+type Direction = "to_server" | "to_client";
 
 export type FaultProxy = {
   readonly port: number;

@@ -12,7 +12,7 @@ import type { Journal } from "../../src/core/ports/journal.ts";
 export type Mode = "away" | "lost" | "cut" | "late";
 
 export const MODES: readonly Mode[] = ["away", "lost", "cut", "late"];
-export const LATE_MS = 400;
+const LATE_MS = 400;
 
 export type Call = {
   readonly method: keyof Journal;

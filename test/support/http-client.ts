@@ -1,13 +1,13 @@
 // Calls to a server under test, answers whole.
 
-export type Sent = {
+type Sent = {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as a bearer token; null: none. */
   readonly token?: string | null;
 };
 
-export type Heard = {
+type Heard = {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

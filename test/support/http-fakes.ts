@@ -48,7 +48,7 @@ export const systemClock: Clock = {
 type StockAnswer = (command: Command, ref: SkuRef) => unknown;
 
 /** A call that a test did not set is a failed test, not a silent answer. */
-export class FakeStock implements Stock {
+class FakeStock implements Stock {
   answer: StockAnswer = (command) => {
     throw new Error(`no answer was set for ${command.kind}`);
   };
@@ -79,7 +79,7 @@ function unset(name: string): () => never {
   };
 }
 
-export function fakeShop(directory: SaleDirectory): Shop {
+function fakeShop(directory: SaleDirectory): Shop {
   const calls: Calls = {
     signUp: unset("signUp"),
     signIn: unset("signIn"),

@@ -17,7 +17,7 @@ import { ModelJournal } from "./model-journal.ts";
 export const CLUSTER_ID = "cluster-1";
 
 /** Ownership as a table that all nodes see at once, or that one node sees differently. */
-export class TableOwners implements Owners {
+class TableOwners implements Owners {
   readonly owners: (string | null)[];
   readonly parkables = new Set<number>();
   readonly #handlers: (() => void)[] = [];
@@ -53,7 +53,7 @@ export class TableOwners implements Owners {
   }
 }
 
-export type BedNode = {
+type BedNode = {
   readonly id: string;
   readonly stock: StockNode;
   readonly bus: LocalBus;

@@ -18,7 +18,7 @@ export type MicroOptions = {
   readonly status: () => NodeStatus;
 };
 
-export const MICRO_SERVICE = "doorbuster";
+const MICRO_SERVICE = "doorbuster";
 
 /** Returns  what ends the service. The client restores it after each reconnect. */
 export async function startMicroService(options: MicroOptions): Promise<() => Promise<void>> {

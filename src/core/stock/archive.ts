@@ -34,7 +34,7 @@ export function unitNameOf(sku: {
 }
 
 /** All SKUs of its unit, this one among them, in one order whatever the history. */
-export function unitOf(sku: SkuState): readonly SkuState[] {
+function unitOf(sku: SkuState): readonly SkuState[] {
   if (sku.group === null) return [sku];
   return [...sku.group.skus].sort((left, right) => (left.key < right.key ? -1 : 1));
 }

@@ -12,12 +12,12 @@ export type Held = {
   readonly deadlineMs: number;
 };
 /** The shopper set another quantity; number, price and deadline stay. */
-export type Changed = {
+type Changed = {
   readonly kind: "changed";
   readonly shopper: string;
   readonly quantity: number;
 };
-export type GivenBack = { readonly kind: "given_back"; readonly shopper: string };
+type GivenBack = { readonly kind: "given_back"; readonly shopper: string };
 export type Lapsed = { readonly kind: "lapsed"; readonly shopper: string };
 export type Pinned = {
   readonly kind: "pinned";
@@ -25,7 +25,7 @@ export type Pinned = {
   readonly orderId: string;
   readonly deadlineMs: number;
 };
-export type Unpinned = {
+type Unpinned = {
   readonly kind: "unpinned";
   readonly shopper: string;
   readonly orderId: string;
@@ -38,13 +38,13 @@ export type Confirmed = {
   readonly quantity: number;
   readonly fromPin: boolean;
 };
-export type Refused = {
+type Refused = {
   readonly kind: "refused";
   readonly shopper: string;
   readonly orderId: string;
   readonly quantity: number;
 };
-export type Returned = {
+type Returned = {
   readonly kind: "returned";
   readonly orderId: string;
 };

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { Command } from "./command.ts";
 import { availableOf, type StockBook } from "./state.ts";
 
-export const KEYS = ["sale/a", "sale/b", "sale/c"] as const;
+const KEYS = ["sale/a", "sale/b", "sale/c"] as const;
 const SHOPPERS = ["s1", "s2", "s3"] as const;
 const ORDERS = ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9"] as const;
 export type Step = { readonly key: string; readonly command: Command; readonly advanceMs: number };

@@ -197,7 +197,7 @@ export class StockModel {
       return { kind: "returned" };
     }
     if (known?.state === "returned" || known?.state === "refused") {
-      return { kind: known.state } as Outcome;
+      return { kind: known.state };
     }
     if (mine !== undefined && isPinned) mine.orderId = null;
     record(command.quantity, "refused");

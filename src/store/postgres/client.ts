@@ -25,7 +25,7 @@ export type ClientOptions = {
   readonly lockMs: number;
 };
 
-export const CONNECT_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 /** Between two attempts of one connection: the driver's own back-off grows to 20 s. */
 const RECONNECT_PAUSE_MS = 100;
 

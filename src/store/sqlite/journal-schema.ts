@@ -6,7 +6,7 @@ import { Fault } from "../../core/errors.ts";
 import { makePrivateFile } from "./private-file.ts";
 
 /** `PRAGMA user_version` of the file; another number is another format. */
-export const JOURNAL_FILE_VERSION = 1;
+const JOURNAL_FILE_VERSION = 1;
 
 const SCHEMA = `
   CREATE TABLE fence (

@@ -4,12 +4,12 @@ import { posix } from "node:path";
 
 import { codeOf, isTest, isTypeScript, placeOf, type Problem, type Source } from "./source.ts";
 
-export type Import = { readonly specifier: string; readonly offset: number };
+type Import = { readonly specifier: string; readonly offset: number };
 
 const IMPORT = /\b(?:from|import)\s*\(?\s*(["'])([^"'\n]+)\1/g;
 
 /** Every static, dynamic and type-only import of a file. */
-export function importsOf(source: Source): Import[] {
+function importsOf(source: Source): Import[] {
   const code = codeOf(source.text, { strings: true });
   return [...code.matchAll(IMPORT)].map((match) => ({
     specifier: match[2] ?? "",
@@ -20,7 +20,7 @@ export function importsOf(source: Source): Import[] {
 const isRelative = (specifier: string): boolean => /^\.\.?(\/|$)/.test(specifier);
 
 /** The imported file's path in the repository. */
-export function targetOf(source: Source, specifier: string): string {
+function targetOf(source: Source, specifier: string): string {
   return posix.normalize(posix.join(posix.dirname(source.path), specifier));
 }
 

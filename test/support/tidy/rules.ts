@@ -2,9 +2,9 @@
 
 import { codeOf, isTypeScript, placeOf, type Problem, type Source } from "./source.ts";
 
-export const FILE_LINES_MAX = 400;
-export const LUA_LINES_MAX = 125;
-export const COLUMNS_MAX = 100;
+const FILE_LINES_MAX = 400;
+const LUA_LINES_MAX = 125;
+const COLUMNS_MAX = 100;
 
 const HAND_WRITTEN = /^(src|test|bench|scripts|web)\/.*\.(ts|lua|sh|html|css|js)$/;
 
