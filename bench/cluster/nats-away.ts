@@ -1,8 +1,9 @@
 // NATS is away for a while, under load.
 
 import { monotonicMs } from "../../test/support/history.ts";
+import { RawClient } from "../../test/support/raw-client.ts";
 import type { Met } from "../../test/support/steady-load.ts";
-import { isDefinite, spread, startStage, statusesOf } from "./stage.ts";
+import { spread, type Stage, startStage, statusesOf } from "./stage.ts";
 
 /** Until everybody has noticed that NATS is gone. */
 const NOTICED_MS = 1_000;
@@ -23,7 +24,7 @@ export async function natsAway(awayMs: number, shoppers: number): Promise<void> 
     await Bun.sleep(awayMs);
     const backMs = monotonicMs();
     await world.nats.restart();
-    const allSellMs = await allSell(load.met, backMs);
+    const allSellMs = await allSell(stage, owners.keys(), backMs);
     // Whoever was to be evicted by its return would be by then.
     await Bun.sleep(6_000);
     const away = load.between(awayFromMs + NOTICED_MS, backMs);
@@ -47,9 +48,15 @@ function timesOf(met: readonly Met[]): readonly number[] {
   return met.map(({ tookMs }) => tookMs);
 }
 
-/** When the last answer that was not definite had come, of those asked since. */
-async function allSell(met: readonly Met[], sinceMs: number): Promise<number> {
-  await Bun.sleep(8_000);
-  const failed = met.filter((one) => one.startedMs >= sinceMs && !isDefinite(one));
-  return Math.max(0, ...failed.map(({ startedMs, tookMs }) => startedMs + tookMs - sinceMs));
+/** Until a new shopper gets a hold of each SKU at each node. */
+async function allSell({ load, world }: Stage, skus: Iterable<string>, sinceMs: number) {
+  const clients = world.nodes.map(({ port }) => new RawClient({ port }));
+  const wanted = [...skus].flatMap((sku) => clients.map((client) => ({ sku, client })));
+  for (let left = wanted; left.length > 0;) {
+    const statuses = await Promise.all(left.map(({ client, sku }) => load.probe(client, sku)));
+    left = left.filter((_, index) => statuses[index] !== 201);
+  }
+  const tookMs = monotonicMs() - sinceMs;
+  for (const client of clients) client.close();
+  return tookMs;
 }
