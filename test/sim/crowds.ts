@@ -128,13 +128,14 @@ export class Crowds {
     }
   }
 
-  /** A merchant who changes the price every moment, and sends the last change again. */
+  /** A merchant who changes the price every moment, and sends earlier changes again. */
   async #fuss(sku: CrowdSku, untilMs: number, changes: number): Promise<void> {
     const random = this.#random;
     while (this.#world.nowMs < untilMs) {
       if (random.chance(changes)) await this.#changePrice(sku);
       else if (sku.rules.version > 1) {
-        await this.#clients.ask(sku, { ...sku.rules, version: sku.rules.version - 1 }, 1);
+        const version = Math.max(1, sku.rules.version - random.integer(1, 3));
+        await this.#clients.ask(sku, { ...sku.rules, version }, 1);
       }
       await this.#clients.pause(random.between(10, 150));
     }
