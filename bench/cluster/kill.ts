@@ -80,12 +80,12 @@ async function firstSale({ world, load }: Stage, deadPort: number, killedMs: num
   const ports = world.nodes.map(({ port }) => port).filter((port) => port !== deadPort);
   const clients = ports.map((port) => new RawClient({ port }));
   const { promise: sold, resolve } = Promise.withResolvers<number>();
-  let isOver = false;
-  for (let at = 0; !isOver && at < PROBES_MAX; at += 1) {
+  const search = { isOver: false };
+  for (let at = 0; !search.isOver && at < PROBES_MAX; at += 1) {
     const client = clients[at % clients.length]!;
     void load.probe(client, HOT).then((status) => {
-      if (status !== 201 || isOver) return;
-      isOver = true;
+      if (status !== 201 || search.isOver) return;
+      search.isOver = true;
       resolve(monotonicMs() - killedMs);
     });
     await Bun.sleep(PROBE_EVERY_MS);

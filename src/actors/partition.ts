@@ -1,5 +1,3 @@
-// Partition
-//
 // The single writer of one slice of the key space. Commands wait in a bounded mailbox; a turn takes
 // all that waits, decides it in memory, writes the events in one commit, and only then answers.
 // While a commit is in flight new commands gather: load makes batches bigger, not slower.

@@ -1,9 +1,9 @@
 // What operators see of a node's actors: plain counters, read at scrape. Hot path: additions only.
 
 /** Upper bounds in milliseconds; a commit on a healthy disk takes 0.3 to 5. */
-export const COMMIT_BUCKETS_MS = [0.5, 1, 2, 5, 10, 20, 50, 100, 250, 500, 1_000, 1_500] as const;
+const COMMIT_BUCKETS_MS = [0.5, 1, 2, 5, 10, 20, 50, 100, 250, 500, 1_000, 1_500] as const;
 /** Answers that left with one commit. */
-export const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096] as const;
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096] as const;
 
 export class Histogram {
   readonly bounds: readonly number[];

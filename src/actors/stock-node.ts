@@ -29,14 +29,9 @@ import type { Runtime } from "../core/ports/runtime.ts";
 import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts";
 import type { Command, HoldRefusal, Outcome, OutcomeOf } from "../core/stock/command.ts";
 import { viewOf, windowRefusal } from "../core/stock/decide.ts";
-import {
-  type ArchivedSku,
-  availableOf,
-  cartOf,
-  type SkuState,
-  type StockBook,
-} from "../core/stock/state.ts";
+import { availableOf, cartOf, type StockBook } from "../core/stock/state.ts";
 import { Announcements, isSoldOut } from "./announcements.ts";
+import { countsOf, countsOfArchived } from "./counts.ts";
 import { LoadGate } from "./load-gate.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import { Partition } from "./partition.ts";
@@ -391,14 +386,4 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
       });
     });
   }
-}
-
-function countsOf(sku: SkuState): SkuCounts {
-  const { key, released, held, paying, sold } = sku;
-  return { skuKey: key, released, available: availableOf(sku), held, paying, sold };
-}
-
-/** It holds nothing. */
-function countsOfArchived({ key, released, sold }: ArchivedSku): SkuCounts {
-  return { skuKey: key, released, available: released - sold, held: 0, paying: 0, sold };
 }

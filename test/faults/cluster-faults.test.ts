@@ -116,7 +116,7 @@ describe("I1–I4, I7, I8 under", () => {
   }, 40_000);
 
   test.skipIf(!IS_LONG)(
-    `${SCHEDULED} faults of a seeded schedule (seed ${SEED})`,
+    `${SCHEDULED} faults of a seeded schedule, seed ${SEED} (skipped: but for FAULTS_LONG=1)`,
     async () => {
       for (let round = 0; round < SCHEDULED; round += 1) {
         const fault = FAULTS[Math.floor(random() * FAULTS.length)]!;
