@@ -134,8 +134,8 @@ export const ACTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "a journal behind the ledger is served",
     file: settle,
-    find: "if (ledgerSeq > claimed.seq) {",
-    replace: "if (ledgerSeq < 0) {",
+    find: "if (ledger.value > claimed.seq) {",
+    replace: "if (ledger.value < 0) {",
   },
   {
     name: "a journal behind this node is served",
