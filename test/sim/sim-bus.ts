@@ -177,6 +177,7 @@ export class SimBus implements Bus {
   readonly met = new WeakSet<SimBus>();
   readonly #network: SimNetwork;
   readonly #runtime: Runtime;
+  #isDraining = false;
   #onMessage: ((payload: string) => void) | null = null;
   readonly #onBroadcast: { topic: BroadcastTopic; handler: (payload: string) => void }[] = [];
   readonly #onConnection: ((isConnected: boolean) => void)[] = [];
@@ -200,7 +201,12 @@ export class SimBus implements Bus {
   }
 
   get isListening(): boolean {
-    return this.#onMessage !== null;
+    return this.#onMessage !== null && !this.#isDraining;
+  }
+
+  /** What the server sends from now on finds nobody; what is on its way still arrives. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   send(nodeId: string, payload: string, onNoResponder?: () => void): void {

@@ -32,6 +32,8 @@ type Member = {
 /** Requests that are still open when a node stops listening. */
 const HTTP_GRACE_MS = 3_500;
 const GRACE_STEP_MS = 20;
+/** A connection is drained: what is on its way is answered. */
+const DRAIN_MS = 10;
 
 /** Who is connected to a process. */
 export type Connections = {
@@ -173,7 +175,7 @@ export class SimCluster implements Victims {
 
   /** As the engine stops. */
   async #leave(member: Member): Promise<void> {
-    const { node, cluster, router } = member;
+    const { node, bus, cluster, router } = member;
     await cluster.retire(RETIRE_MS);
     member.isListening = false;
     for (let waitedMs = 0; waitedMs < HTTP_GRACE_MS; waitedMs += GRACE_STEP_MS) {
@@ -182,9 +184,9 @@ export class SimCluster implements Victims {
     }
     await node.stock.stop();
     await cluster.leave();
+    bus.drain();
+    await node.runtime.pause(DRAIN_MS);
     router.close();
-    // Its last answers leave.
-    await node.runtime.pause(1);
     if (this.#members.get(node.id)?.node === node) this.kill(node.id);
   }
 
