@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { ACTOR_MUTANTS, PROJECTION_MUTANTS } from "../test/mutants/actors.ts";
-import { CLUSTER_MUTANTS, SCRIPT_MUTANTS } from "../test/mutants/cluster.ts";
+import { CLUSTER_MUTANTS, ROUTER_MUTANTS, SCRIPT_MUTANTS } from "../test/mutants/cluster.ts";
 import { CORE_MUTANTS } from "../test/mutants/core.ts";
 import type { Mutant } from "../test/mutants/mutant.ts";
 
@@ -31,6 +31,7 @@ const SUITES: readonly Suite[] = [
   { mutants: ACTOR_MUTANTS, command: ["test", ...FAST, "src/actors"] },
   { mutants: PROJECTION_MUTANTS, command: ["test", ...FAST, "src/projections"] },
   { mutants: CLUSTER_MUTANTS, command: ["test/sim/main.ts", ...SIM_RUNS] },
+  { mutants: ROUTER_MUTANTS, command: ["test", ...FAST, "src/cluster/router.test.ts"] },
   { mutants: SCRIPT_MUTANTS, command: ["test", ...FAST, "test/conformance/journal.test.ts"] },
 ];
 

@@ -73,6 +73,24 @@ describe("messages", () => {
     expect(counts?.held).toBe(1);
   });
 
+  test("who waited here first, for a partition that went away, is ended at its own deadline", async () => {
+    const bed = await routerBed();
+    await bed.open(ONE);
+    tap(bed, "n1", true);
+    tap(bed, "n2", true);
+    const { router, stock } = bed.node("n0");
+    stock.own(ONE.partition, 1, new Promise<void>(() => {}));
+    const older = await bed.heard(router.ask(ONE, hold("s1")));
+    await bed.runtime.advance(REQUEST_DEADLINE_MS / 2);
+    const younger = await bed.heard(router.ask(skuIn(2), hold("s1")));
+    void stock.disown(ONE.partition);
+    await bed.runtime.advance(REQUEST_DEADLINE_MS / 2 + 100);
+    expect(codeOf(older.error)).toBe("deadline");
+    expect(younger.error).toBeUndefined();
+    await bed.runtime.advance(REQUEST_DEADLINE_MS / 2);
+    expect(codeOf(younger.error)).toBe("deadline");
+  });
+
   test("answers that come twice, late or to an earlier life are ignored", async () => {
     const bed = await routerBed();
     await bed.open(ONE);

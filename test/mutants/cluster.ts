@@ -140,12 +140,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     replace: 'new Fault("busy", `${pending.nodeId} has not answered in time`)',
   },
   {
-    name: "sim: a sweep stops at the first that has time left",
-    file: remoteAsks,
-    find: "      if (pending.deadlineMs > nowMs) continue;",
-    replace: "      if (pending.deadlineMs > nowMs) break;",
-  },
-  {
     name: "sim: doubled messages are taken twice",
     file: ages,
     find: "    if (peer.seen.has(stamp.number) || peer.seenBefore.has(stamp.number)) return null;\n",
@@ -180,6 +174,27 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     file: "src/cluster/failure-detector.ts",
     find: "else if (peer.silentMs >= EVICT_AFTER_MS)",
     replace: "else if (peer.silentMs >= 1_000 * EVICT_AFTER_MS)",
+  },
+];
+
+export const ROUTER_MUTANTS: readonly Mutant[] = [
+  {
+    name: "router: a sweep stops at the first that has time left",
+    file: remoteAsks,
+    find: "      if (pending.deadlineMs > nowMs) continue;",
+    replace: "      if (pending.deadlineMs > nowMs) break;",
+  },
+  {
+    name: "router: more new holds than the window takes",
+    file: "src/cluster/pending.ts",
+    find: "if (window.holds >= PEER_HOLDS_MAX) return false;",
+    replace: "if (window.holds >= 2 * PEER_HOLDS_MAX) return false;",
+  },
+  {
+    name: "router: sent on when nobody listens, and counted as decided",
+    file: remoteAsks,
+    find: '      this.#asks.park(pending, this.#nowMs());\n      this.#follow(pending, "");',
+    replace: '      this.#reject(pending, new Fault("deadline", "nobody listens"));',
   },
 ];
 
