@@ -42,7 +42,8 @@ trap 'exit 143' TERM
 
 echo "== tests"
 {
-  timeout --foreground -k 15 "$TEST_DEADLINE" bun test "$@" 2>&1
+  # Bun 1.4.5 does not read `timeout` from bunfig.toml; real servers take their time to start.
+  timeout --foreground -k 15 "$TEST_DEADLINE" bun test --timeout 60000 "$@" 2>&1
   echo $? >"$log.code"
 } | tee "$log"
 code=$(cat "$log.code" 2>/dev/null || echo 1)
