@@ -1,7 +1,6 @@
 // The simulated NATS: one server, one connection for each process, messages that are lost, late,
 // doubled and out of order. It knows what a real server knows: who is subscribed at this moment.
 
-import { isRouterMessage } from "../../src/cluster/wire-message.ts";
 import type { BroadcastTopic, Bus } from "../../src/core/ports/bus.ts";
 import type { Runtime } from "../../src/core/ports/runtime.ts";
 import type { Random } from "./random.ts";
@@ -107,8 +106,8 @@ export class SimNetwork {
         if (onNoResponder !== null) this.#world.after(this.#hopMs(), from.process, onNoResponder);
         return;
       }
-      // A router measures ages from the fastest message of a peer: the first one must not be late.
-      const isFirst = isRouterMessage(payload) && !target.met.has(from);
+      // A router measures ages from the fastest request of a peer: the first one must not be late.
+      const isFirst = payload.startsWith("q\t") && !target.met.has(from);
       if (isFirst) target.met.add(from);
       this.#deliver(from, target, () => target.receive(payload), isFirst);
     });

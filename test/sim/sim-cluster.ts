@@ -26,6 +26,8 @@ type Member = {
   readonly cluster: ClusterNode;
   readonly router: Router;
   isLeaving: boolean;
+  /** It is started again once it has left. */
+  isWanted: boolean;
   isListening: boolean;
 };
 
@@ -80,7 +82,11 @@ export class SimCluster implements Victims {
   }
 
   start(id: string): void {
-    if (this.#members.has(id)) return;
+    const running = this.#members.get(id);
+    if (running !== undefined) {
+      running.isWanted = running.isLeaving;
+      return;
+    }
     const { world, network, random, partitionCount, members: table } = this.#around;
     const node = new SimNode(this.#around, id, this.#newLife());
     const { process, runtime, log, journal, stock } = node;
@@ -110,7 +116,15 @@ export class SimCluster implements Victims {
       owners: cluster.owners,
       edge: levels,
     });
-    const member: Member = { node, bus, cluster, router, isLeaving: false, isListening: true };
+    const member: Member = {
+      node,
+      bus,
+      cluster,
+      router,
+      isLeaving: false,
+      isWanted: false,
+      isListening: true,
+    };
     this.#members.set(id, member);
     world.after(0, process, () => {
       cluster.start();
@@ -187,7 +201,9 @@ export class SimCluster implements Victims {
     bus.drain();
     await node.runtime.pause(DRAIN_MS);
     router.close();
-    if (this.#members.get(node.id)?.node === node) this.kill(node.id);
+    if (this.#members.get(node.id) !== member) return;
+    this.kill(node.id);
+    if (member.isWanted) this.start(node.id);
   }
 
   /** It ended by itself, and is started again. */
