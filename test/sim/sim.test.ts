@@ -8,7 +8,7 @@ import { describeFault } from "./faults.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { keptSeeds } from "./seeds.ts";
 
-const FRESH_MS = 20_000;
+const FRESH_MS = 60_000;
 const FRESH_SEEDS = 2 ** 40;
 
 function* seedsFrom(first: number): Generator<number> {
@@ -63,5 +63,5 @@ describe("the simulator", () => {
     });
     expect(stories.join("\n\n")).toBe("");
     if (campaign.runs >= 50) expect(missingOf(campaign)).toEqual([]);
-  });
+  }, 180_000);
 });
