@@ -21,6 +21,16 @@ describe("money is integer minor units (I10)", () => {
     );
   });
 
+  test.each(["INR", "JPY", "KWD"])(
+    "the largest amount in %s is read back, one more is not",
+    (code) => {
+      const largest = formatAmount({ amountMinor: AMOUNT_MINOR_MAX, currency: code });
+      const more = formatAmount({ amountMinor: AMOUNT_MINOR_MAX + 1, currency: code });
+      expect(parseAmount(largest, code)).toEqual({ ok: true, amountMinor: AMOUNT_MINOR_MAX });
+      expect(parseAmount(more, code).ok).toBe(false);
+    },
+  );
+
   test("an amount read is the decimal's, and never rounded", () => {
     fc.assert(
       fc.property(

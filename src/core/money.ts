@@ -43,7 +43,7 @@ export type ParsedAmount =
 export function parseAmount(text: string, currency: string): ParsedAmount {
   const exponent = exponentOf(currency);
   if (exponent === null) return { ok: false, reason: `unknown currency ${currency}` };
-  const match = /^(\d{1,15})(?:\.(\d+))?$/.exec(text);
+  const match = /^(\d{1,16})(?:\.(\d+))?$/.exec(text);
   if (match === null) {
     return { ok: false, reason: 'must be a decimal such as "19.99", in quotes' };
   }
