@@ -20,7 +20,8 @@ function byJsonParse(text: string): unknown {
 
 function byFlat(text: string): unknown {
   const claims = flatClaimsOf(text);
-  return claims === null ? "left to JSON.parse" : { ...claims };
+  if (claims === null) return "left to JSON.parse";
+  return Object.fromEntries(READ.map((name) => [name, claims[name]]));
 }
 
 const OURS =
