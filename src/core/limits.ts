@@ -18,6 +18,12 @@ export const SALE_SKUS_MAX = 100_000;
 /** SKUs of a large sale that one turn works on: at most 5 ms of the loop (bench/large-apply.ts). */
 export const SKUS_A_TURN = 2_000;
 
+/**
+ * Rules that a partition knows to share: prices and stocks of a large sale, 0.3 MB. More distinct ones
+ * are kept by each SKU for itself (bench/growth).
+ */
+export const RULES_KEPT_MAX = 1_024;
+
 /** Lines in one checkout: a body of 64 KiB holds no more. */
 export const CHECKOUT_LINES_MAX = 100;
 

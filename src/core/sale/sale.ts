@@ -1,7 +1,7 @@
 // A sale as the catalogue keeps it, and the states that shoppers and merchants see.
 
 import type { Configure } from "../stock/command.ts";
-import type { Phase } from "../stock/state.ts";
+import type { Phase } from "../stock/rules.ts";
 
 /** What a version of a sale says, SKUs left out. Instants and durations are milliseconds. */
 export type SaleHeader = {

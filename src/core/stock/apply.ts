@@ -12,9 +12,8 @@ import {
   type Hold,
   holdsToChange,
   ordersToChange,
-  type SkuState,
+  SkuState,
   type StockBook,
-  unconfiguredSku,
 } from "./state.ts";
 
 /**
@@ -122,20 +121,12 @@ function applyConfigured(book: StockBook, key: string, event: Configured): numbe
   assert(!book.archived.has(key), "a SKU changed while it was archived");
   let sku = book.skus.get(key);
   if (sku === undefined) {
-    sku = unconfiguredSku(key);
-    book.skus.set(key, sku);
+    sku = new SkuState(key);
+    book.skus.set(sku.key, sku);
   }
   assert(event.version > sku.version, "a sale's version went back");
   const before = availableOf(sku);
-  sku.version = event.version;
-  sku.phase = event.phase;
-  sku.startsAtMs = event.startsAtMs;
-  sku.endsAtMs = event.endsAtMs;
-  sku.holdMs = event.holdMs;
-  sku.payMs = event.payMs;
-  sku.limit = event.limit;
-  sku.priceMinor = event.priceMinor;
-  sku.released = event.released;
+  sku.rules = book.rules.share(event);
   joinGroup(book, sku, event.group);
   if (sku.group !== null && event.version > sku.group.version) {
     sku.group.version = event.version;

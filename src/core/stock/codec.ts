@@ -11,7 +11,7 @@ import { assert, unreachable } from "../assert.ts";
 import { Fault } from "../errors.ts";
 import { FORMAT, FORMAT_OLDEST_READ } from "../formats.ts";
 import type { Configured, StockEvent } from "./event.ts";
-import type { Phase } from "./state.ts";
+import type { Phase } from "./rules.ts";
 
 export type Batch = {
   /** The partition's time when it was decided. */

@@ -1,7 +1,7 @@
 // What one SKU can be asked, and what it can answer. Commands are imperatives; outcomes are what
 // the caller hears. Refusals are values: no Error, no stack.
 
-import type { Phase } from "./state.ts";
+import type { Phase } from "./rules.ts";
 
 /** Sets what merchants decide about a SKU. Ignored at a version not above its own. */
 export type Configure = {

@@ -23,9 +23,8 @@ import {
   type GroupState,
   type OrderState,
   ordersToChange,
-  type SkuState,
+  SkuState,
   type StockBook,
-  unconfiguredSku,
 } from "./state.ts";
 
 /**
@@ -148,16 +147,18 @@ function decodeGroup(book: StockBook, fields: readonly string[]): void {
 }
 
 function decodeSku(book: StockBook, fields: readonly string[]): SkuState {
-  const sku = unconfiguredSku(textOf(fields[1]));
-  sku.version = integer(fields[2]);
-  sku.phase = phaseOf(fields[3]);
-  sku.startsAtMs = integer(fields[4]);
-  sku.endsAtMs = integer(fields[5]);
-  sku.holdMs = integer(fields[6]);
-  sku.payMs = integer(fields[7]);
-  sku.limit = integer(fields[8]);
-  sku.priceMinor = integer(fields[9]);
-  sku.released = integer(fields[10]);
+  const sku = new SkuState(textOf(fields[1]));
+  sku.rules = book.rules.share({
+    version: integer(fields[2]),
+    phase: phaseOf(fields[3]),
+    startsAtMs: integer(fields[4]),
+    endsAtMs: integer(fields[5]),
+    holdMs: integer(fields[6]),
+    payMs: integer(fields[7]),
+    limit: integer(fields[8]),
+    priceMinor: integer(fields[9]),
+    released: integer(fields[10]),
+  });
   sku.holdCount = integer(fields[11]);
   if (fields[12] !== "") {
     const group = book.groups.get(textOf(fields[12]));

@@ -12,9 +12,7 @@
 //   S6  the SKUs of a group are archived and restored together: its counts are never parted
 
 import { DeadlineHeap } from "./deadlines.ts";
-
-/** What merchants set: `live` follows the window, the others refuse new holds whatever the time. */
-export type Phase = "live" | "paused" | "ended" | "cancelled";
+import { NO_RULES, type Phase, RulesPool, type SkuRules } from "./rules.ts";
 
 export type Hold = {
   readonly sku: SkuState;
@@ -50,31 +48,100 @@ export type GroupState = {
   readonly skus: Set<SkuState>;
 };
 
-export type SkuState = {
-  /** `saleId/sku` */
-  readonly key: string;
-  /** The sale's version of the last configure; 0 before the first. */
-  version: number;
-  phase: Phase;
-  startsAtMs: number;
-  endsAtMs: number;
-  holdMs: number;
-  payMs: number;
-  limit: number;
-  priceMinor: number;
-  released: number;
-  sold: number;
-  held: number;
-  /** Of the held ones, those that an order has pinned. */
+/** What orders did to a SKU. */
+type Trade = {
   paying: number;
-  /** The number of the last hold. */
-  holdCount: number;
-  group: GroupState | null;
-  holds: ReadonlyMap<string, Hold>;
-  /** Units bought and not returned, by shopper. */
   bought: ReadonlyMap<string, number>;
   orders: ReadonlyMap<string, OrderEffect>;
 };
+
+/** Shared by all SKUs that have nothing to put into them: a map each would be half an idle SKU. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** Shared by all SKUs that no order has touched yet. */
+const NO_TRADE: Readonly<Trade> = Object.freeze(noTrade());
+
+function noTrade(): Trade {
+  return { paying: 0, bought: NONE, orders: NONE };
+}
+
+/**
+ * One SKU. Nearly all of the million that a node may keep are idle: they share their rules with
+ * those alike, and what an order needs is made by the first one (bench/growth).
+ */
+export class SkuState {
+  /** `saleId/sku` */
+  readonly key: string;
+  rules: SkuRules = NO_RULES;
+  group: GroupState | null = null;
+  sold = 0;
+  held = 0;
+  /** The number of the last hold. */
+  holdCount = 0;
+  holds: ReadonlyMap<string, Hold> = NONE;
+  /** Written through `tradeOf` alone. */
+  trade: Readonly<Trade> = NO_TRADE;
+
+  /** Not configured yet: nothing released, so nothing can be held. */
+  constructor(key: string) {
+    // A key that was cut out of a batch or a snapshot would keep the whole text in memory.
+    this.key = key.split("/").join("/");
+  }
+
+  get version(): number {
+    return this.rules.version;
+  }
+
+  get phase(): Phase {
+    return this.rules.phase;
+  }
+
+  get startsAtMs(): number {
+    return this.rules.startsAtMs;
+  }
+
+  get endsAtMs(): number {
+    return this.rules.endsAtMs;
+  }
+
+  get holdMs(): number {
+    return this.rules.holdMs;
+  }
+
+  get payMs(): number {
+    return this.rules.payMs;
+  }
+
+  get limit(): number {
+    return this.rules.limit;
+  }
+
+  get priceMinor(): number {
+    return this.rules.priceMinor;
+  }
+
+  get released(): number {
+    return this.rules.released;
+  }
+
+  /** Of the held ones, those that an order has pinned. */
+  get paying(): number {
+    return this.trade.paying;
+  }
+
+  set paying(units: number) {
+    tradeOf(this).paying = units;
+  }
+
+  /** Units bought and not returned, by shopper. */
+  get bought(): ReadonlyMap<string, number> {
+    return this.trade.bought;
+  }
+
+  get orders(): ReadonlyMap<string, OrderEffect> {
+    return this.trade.orders;
+  }
+}
 
 /** What is left in memory of a SKU whose orders are in the archive: it holds nothing. */
 export type ArchivedSku = {
@@ -97,6 +164,7 @@ export type ArchivedSku = {
  */
 export type StockBook = {
   readonly skus: Map<string, SkuState>;
+  readonly rules: RulesPool;
   readonly groups: Map<string, GroupState>;
   readonly archived: Map<string, ArchivedSku>;
   /** The keys of the SKUs that were archived with each group. */
@@ -109,6 +177,7 @@ export type StockBook = {
 export function emptyBook(): StockBook {
   return {
     skus: new Map(),
+    rules: new RulesPool(),
     groups: new Map(),
     archived: new Map(),
     archivedGroups: new Map(),
@@ -126,32 +195,11 @@ export function groupKeyOf(skuKey: string, name: string): string {
   return `${skuKey.slice(0, skuKey.indexOf("/"))}/${name}`;
 }
 
-/** A SKU before its first configure: nothing released, so nothing can be held. */
-export function unconfiguredSku(key: string): SkuState {
-  return {
-    key,
-    version: 0,
-    phase: "cancelled",
-    startsAtMs: 0,
-    endsAtMs: 0,
-    holdMs: 0,
-    payMs: 0,
-    limit: 0,
-    priceMinor: 0,
-    released: 0,
-    sold: 0,
-    held: 0,
-    paying: 0,
-    holdCount: 0,
-    group: null,
-    holds: NONE,
-    bought: NONE,
-    orders: NONE,
-  };
+/** To be written: the first order makes a SKU's own. */
+function tradeOf(sku: SkuState): Trade {
+  if (sku.trade === NO_TRADE) sku.trade = noTrade();
+  return sku.trade;
 }
-
-/** Shared by all SKUs that hold nothing: three maps each would be a third of an idle SKU. */
-const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** The only ways to write these maps: the first write makes a SKU's own. */
 export function holdsToChange(sku: SkuState): Map<string, Hold> {
@@ -160,16 +208,18 @@ export function holdsToChange(sku: SkuState): Map<string, Hold> {
 }
 
 export function boughtToChange(sku: SkuState): Map<string, number> {
-  if (sku.bought === NONE) sku.bought = new Map();
-  return sku.bought as Map<string, number>;
+  const trade = tradeOf(sku);
+  if (trade.bought === NONE) trade.bought = new Map();
+  return trade.bought as Map<string, number>;
 }
 
 export function ordersToChange(sku: SkuState): Map<string, OrderEffect> {
-  if (sku.orders === NONE) sku.orders = new Map();
-  return sku.orders as Map<string, OrderEffect>;
+  const trade = tradeOf(sku);
+  if (trade.orders === NONE) trade.orders = new Map();
+  return trade.orders as Map<string, OrderEffect>;
 }
 
-export function availableOf(sku: SkuState): number {
+export function availableOf(sku: Pick<SkuState, "released" | "sold" | "held">): number {
   return sku.released - sku.sold - sku.held;
 }
 
