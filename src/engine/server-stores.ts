@@ -35,7 +35,9 @@ export async function openServerStores(config: ServersConfig, log: Logger): Prom
     max: 2,
     statementMs: PUBLISH_STATEMENT_MS,
   });
-  const shards = config.shardDatabaseUrls.map((url) => new PostgresDatabase({ url }));
+  const shards = config.shardDatabaseUrls.map(
+    (url) => new PostgresDatabase({ url, plansOnce: true }),
+  );
   const journal = openJournal(config, log);
   const close = async (): Promise<void> => {
     const databases = [control, publishing, ...shards];

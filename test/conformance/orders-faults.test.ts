@@ -44,7 +44,7 @@ describe("a connection that is cut", () => {
     await Promise.all((await openShards(server, 1)).map((shard) => shard.close()));
     proxy = await startProxy({ port: server.port });
     const url = server.url("shard_0").replace(`:${server.port}`, `:${proxy.port}`);
-    database = new PostgresDatabase({ url });
+    database = new PostgresDatabase({ url, plansOnce: true });
     orders = new PostgresOrders({ shards: [database], bucketToShard: ONE_SHARD });
     sql = operator(server.url("shard_0"));
   });
@@ -189,7 +189,11 @@ describe("a server that dies", () => {
     const server = await startPostgres();
     const [first] = await openShards(server, 1);
     await first?.close();
-    const database = new PostgresDatabase({ url: server.url("shard_0"), statementMs: 500 });
+    const database = new PostgresDatabase({
+      url: server.url("shard_0"),
+      statementMs: 500,
+      plansOnce: true,
+    });
     const orders = new PostgresOrders({ shards: [database], bucketToShard: ONE_SHARD });
     await orders.create(sampleOrder());
     server.pause();

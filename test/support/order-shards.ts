@@ -15,7 +15,8 @@ export async function openShards(server: TestPostgres, count: number): Promise<P
   const names = Array.from({ length: count }, (_, shard) => `shard_${shard}`);
   return await Promise.all(
     names.map(async (name) => {
-      const database = new PostgresDatabase({ url: await server.createDatabase(name) });
+      const url = await server.createDatabase(name);
+      const database = new PostgresDatabase({ url, plansOnce: true });
       await applyMigrations(database);
       return database;
     }),

@@ -23,11 +23,28 @@ export type ClientOptions = {
   readonly statementMs: number;
   /** The server refuses a statement that waits longer for one lock. */
   readonly lockMs: number;
+  /** Plans are made once a connection, for rows found one by one: see `PLANNED_ONCE`. */
+  readonly plansOnce: boolean;
 };
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Between two attempts of one connection: the driver's own back-off grows to 20 s. */
 const RECONNECT_PAUSE_MS = 100;
+
+/**
+ * A plan that is kept must not follow from what the tables hold today: made while they are empty it
+ * would read a full one from end to end. So only one kind is left, a look-up by index for each row,
+ * which is right at any size for statements that name their rows. Statements for such a database
+ * join nothing but a table by its key.
+ */
+const PLANNED_ONCE = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  // The price that the planner puts on what is off must not look like work worth compiling.
+  jit: "off",
+};
 
 /** Opens nothing yet: the first statement connects. Throws: Fault("config_invalid"). */
 export function makeClient(options: ClientOptions): Client {
@@ -50,6 +67,7 @@ export function makeClient(options: ClientOptions): Client {
       application_name: "doorbuster",
       statement_timeout: options.statementMs,
       lock_timeout: options.lockMs,
+      ...(options.plansOnce ? PLANNED_ONCE : {}),
     },
   });
   return { sql, drizzle: drizzle(sql) };

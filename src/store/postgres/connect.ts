@@ -25,7 +25,12 @@ export type PostgresOptions = {
   readonly statementMs?: number;
   /** Calls that may wait for a connection. */
   readonly waitingMax?: number;
+  /** A shard: all its statements find their rows by a key, and `execute` keeps their plans. */
+  readonly plansOnce?: boolean;
 };
+
+/** A statement whose text never varies: how many rows it is about is told by arrays. */
+export type Statement = { readonly text: string; readonly values: readonly string[] };
 
 /** Two cores of Postgres are busy with fewer; more only queue inside the server. */
 const CONNECTIONS_DEFAULT = 8;
@@ -58,7 +63,8 @@ export class PostgresDatabase {
   constructor(options: PostgresOptions) {
     const { url, max = CONNECTIONS_DEFAULT, statementMs = STATEMENT_MS_DEFAULT } = options;
     this.place = placeOf(url);
-    this.#options = { url, max, statementMs, lockMs: statementMs };
+    const { plansOnce = false } = options;
+    this.#options = { url, max, statementMs, lockMs: statementMs, plansOnce };
     this.#line = new WaitingLine({ slots: max, waitingMax: options.waitingMax ?? WAITING_DEFAULT });
     this.#callMs = statementMs + CALL_GRACE_MS;
     this.#current = generationOf(makeClient(this.#options));
@@ -94,6 +100,16 @@ export class PostgresDatabase {
       throw new Fault("store_unavailable", `${what}: closed`);
     }
     return this.#call({ what, endsAtMs: startMs + this.#callMs }, work);
+  }
+
+  /**
+   * `run` for one statement; with `plansOnce` it is parsed and planned once a connection: 38 µs of
+   * Postgres' CPU and 25 µs of ours less for an order (bench/orders.ts), and one round trip.
+   */
+  execute(what: string, statement: Statement): Promise<readonly Record<string, unknown>[]> {
+    const { text, values } = statement;
+    const prepare = this.#options.plansOnce;
+    return this.run(what, (_, sql) => sql.unsafe(text, [...values], { prepare }));
   }
 
   /**

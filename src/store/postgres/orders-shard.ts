@@ -20,7 +20,7 @@ import type { CreateResult, Transition } from "../../core/ports/orders.ts";
 import { Coalescer } from "../coalescer.ts";
 import type { CoalescerOptions } from "../coalescer.ts";
 import { verdictOf } from "../statement-verdict.ts";
-import type { Drizzle, PostgresDatabase } from "./connect.ts";
+import type { Drizzle, PostgresDatabase, Statement } from "./connect.ts";
 import { ordersById, ordersByKey } from "./orders-read.ts";
 import { insertOrders, insertPaymentEvents, moveOrders } from "./orders-write.ts";
 import type { PaymentEvent } from "./orders-write.ts";
@@ -127,23 +127,21 @@ export class OrdersShard {
   }
 
   async #create(batch: readonly Order[]): Promise<Outcome[]> {
-    const { ids, isResent } = await this.#write("orders.create", "order_id", (drizzle) =>
-      drizzle.execute(insertOrders(batch)),
-    );
+    const { ids, isResent } = await this.#write("orders.create", "order_id", insertOrders(batch));
     return batch.map((order) => outcomeOf(ids.has(order.orderId), isResent));
   }
 
   async #record(batch: readonly PaymentEvent[]): Promise<Outcome[]> {
-    const { ids, isResent } = await this.#write("orders.payment_event", "event_id", (drizzle) =>
-      drizzle.execute(insertPaymentEvents(batch)),
+    const { ids, isResent } = await this.#write(
+      "orders.payment_event",
+      "event_id",
+      insertPaymentEvents(batch),
     );
     return batch.map((event) => outcomeOf(ids.has(event.eventId), isResent));
   }
 
   async #move(batch: readonly Transition[]): Promise<Outcome[]> {
-    const { ids, isResent } = await this.#write("orders.transition", "order_id", (drizzle) =>
-      drizzle.execute(moveOrders(batch)),
-    );
+    const { ids, isResent } = await this.#write("orders.transition", "order_id", moveOrders(batch));
     if (!isResent) return batch.map((step) => outcomeOf(ids.has(step.orderId), false));
     const lost = batch.filter((step) => !ids.has(step.orderId)).map((step) => step.orderId);
     const found = await this.#read("orders.transition", (drizzle) => ordersById(drizzle, lost));
@@ -160,17 +158,17 @@ export class OrdersShard {
   async #write(
     what: string,
     column: "order_id" | "event_id",
-    statement: (drizzle: Drizzle) => PromiseLike<readonly Record<string, unknown>[]>,
+    statement: Statement,
   ): Promise<{ readonly ids: ReadonlySet<unknown>; readonly isResent: boolean }> {
     const startMs = performance.now();
     const idsOf = (rows: readonly Record<string, unknown>[]) =>
       new Set(rows.map((row) => row[column]));
     try {
-      return { ids: idsOf(await this.#database.run(what, statement)), isResent: false };
+      return { ids: idsOf(await this.#database.execute(what, statement)), isResent: false };
     } catch (error) {
       const isUnknown = error instanceof Fault && error.code === "unknown";
       if (!isUnknown || performance.now() - startMs > RESEND_WITHIN_MS) throw error;
-      const rows = await this.#database.run(what, statement).catch(() => {
+      const rows = await this.#database.execute(what, statement).catch(() => {
         // Whatever ails the second run, the first is still unknown.
         throw error;
       });
