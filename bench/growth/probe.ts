@@ -46,10 +46,12 @@ const CONFIGURE: Configure = {
   groupLimit: 0,
 };
 
-/** What a published SKU keeps in a node: its entry in the directory and its state in the book. */
-function withSkus(book: StockBook, count: number): readonly string[] {
+/**
+ * What a published SKU keeps in a node: its entry in the directory and its state in the book. Each has
+ * a text of its own, as after a start: one from the catalogue, the other from a snapshot.
+ */
+function withSkus(book: StockBook, count: number): void {
   const directory = new SaleDirectory(64);
-  const keys: string[] = [];
   for (let from = 0; from < count; from += SALE_SKUS) {
     const saleId = `sale-${from / SALE_SKUS}`;
     const skus: SaleSku[] = [];
@@ -63,16 +65,10 @@ function withSkus(book: StockBook, count: number): readonly string[] {
         group: null,
       });
     }
-    const sale = directory.put({ ...SALE, saleId }, skus);
-    for (const { key } of sale.skus.values()) keys.push(key);
-  }
-  for (const key of keys) {
-    const { event } = decide(book, key, CONFIGURE, START_MS);
-    assert(event !== null, "a first configure is an event");
-    apply(book, key, event);
+    directory.put({ ...SALE, saleId }, skus);
+    for (const { sku } of skus) configure(book, `${saleId}/${sku}`);
   }
   kept.push(directory, book);
-  return keys;
 }
 
 /** Keeps what is measured alive. */
@@ -127,32 +123,36 @@ function timeHolds(book: StockBook, keys: readonly string[]): number {
 
 function probe(dimension: Dimension, size: number): Probe {
   const book = emptyBook();
-  let keys = ["one/sku"];
-  if (dimension === "skus") keys = [...withSkus(book, size)];
-  else withOne(book, keys[0] as string);
+  const one = "one/sku";
+  if (dimension === "skus") withSkus(book, size);
+  else withOne(book, one);
   if (dimension === "shoppers") {
     // All of them come, hold and lapse: nothing of them may stay.
     for (let shopper = 0; shopper < size; shopper += 1) {
       const nowMs = START_MS + shopper;
-      hold(book, keys[0] as string, `shopper-${shopper}`, nowMs);
+      hold(book, one, `shopper-${shopper}`, nowMs);
       if (shopper % 1_000 === 0) lapse(book, nowMs + HOLD_MS);
     }
     lapse(book, START_MS + size + HOLD_MS);
   }
   if (dimension === "holds") {
     for (let shopper = 0; shopper < size; shopper += 1) {
-      hold(book, keys[0] as string, `shopper-${String(shopper).padStart(28, "0")}`, START_MS);
+      hold(book, one, `shopper-${String(shopper).padStart(28, "0")}`, START_MS);
     }
   }
   const memory = memoryNow();
-  return { microsPerHold: timeHolds(book, keys), ...memory };
+  return { microsPerHold: timeHolds(book, [...book.skus.keys()]), ...memory };
 }
 
 function withOne(book: StockBook, key: string): void {
+  configure(book, key);
+  kept.push(book);
+}
+
+function configure(book: StockBook, key: string): void {
   const { event } = decide(book, key, CONFIGURE, START_MS);
   assert(event !== null, "a first configure is an event");
   apply(book, key, event);
-  kept.push(book);
 }
 
 function memoryNow(): { heapBytes: number; rssBytes: number } {
