@@ -65,6 +65,13 @@ export class PostgresLedger implements Ledger {
 /** SKU keys travel as one text a row, since `unnest` would flatten an array of arrays. */
 const KEY_SEPARATOR = "\n";
 
+const APPEND = `
+  insert into ledger (partition, seq, claim, at_ms, sku_keys, bytes)
+  select partition, seq, claim, at_ms, string_to_array(sku_keys, E'\\n'), bytes
+  from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+    as i (partition, seq, claim, at_ms, sku_keys, bytes)
+  on conflict (partition, seq) do nothing`;
+
 async function append(shard: PostgresDatabase, rows: readonly LedgerRow[]): Promise<void> {
   // Two writers that catch up at once lock rows in the same order.
   const sorted = rows.toSorted((a, b) => a.partition - b.partition || a.seq - b.seq);
@@ -74,20 +81,17 @@ async function append(shard: PostgresDatabase, rows: readonly LedgerRow[]): Prom
   }
   const numbers = (valueOf: (row: LedgerRow) => number) => arrayLiteral(sorted.map(valueOf));
   const texts = (valueOf: (row: LedgerRow) => string) => textArrayLiteral(sorted.map(valueOf));
-  await shard.run("ledger.append", (drizzle) =>
-    drizzle.execute(sql`
-      insert into ledger (partition, seq, claim, at_ms, sku_keys, bytes)
-      select partition, seq, claim, at_ms, string_to_array(sku_keys, ${KEY_SEPARATOR}), bytes
-      from unnest(
-        ${numbers((row) => row.partition)}::integer[],
-        ${numbers((row) => row.seq)}::bigint[],
-        ${numbers((row) => row.claim)}::bigint[],
-        ${numbers((row) => row.atMs)}::bigint[],
-        ${texts((row) => row.skuKeys.join(KEY_SEPARATOR))}::text[],
-        ${texts((row) => row.bytes)}::text[]
-      ) as i (partition, seq, claim, at_ms, sku_keys, bytes)
-      on conflict (partition, seq) do nothing`),
-  );
+  await shard.execute("ledger.append", {
+    text: APPEND,
+    values: [
+      numbers((row) => row.partition),
+      numbers((row) => row.seq),
+      numbers((row) => row.claim),
+      numbers((row) => row.atMs),
+      texts((row) => row.skuKeys.join(KEY_SEPARATOR)),
+      texts((row) => row.bytes),
+    ],
+  });
 }
 
 async function highest(

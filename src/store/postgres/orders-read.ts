@@ -7,7 +7,7 @@ import type { Order, OrderStatus } from "../../core/order/order.ts";
 import { orderOf } from "../order-row.ts";
 import type { OrderRow } from "../order-row.ts";
 import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
-import type { Drizzle } from "./connect.ts";
+import type { Drizzle, Statement } from "./connect.ts";
 import { orderLines, orders, payments } from "./schema/shard.ts";
 
 /** A place in the list, newest first: what follows is older. */
@@ -29,21 +29,30 @@ function select(drizzle: Drizzle, where: SQL | undefined) {
     .where(where);
 }
 
-export async function ordersById(drizzle: Drizzle, ids: readonly string[]): Promise<Order[]> {
-  const list = textArrayLiteral(ids);
-  const rows = await select(drizzle, sql`${orders.order_id} = any (${list}::text[])`);
-  return rows.map(orderOf);
+/** As `COLUMNS`, for the look-ups that every checkout may need: texts that never vary. */
+const SELECT_ORDERS = `
+  select o.order_id, o.shopper_id, o.merchant_id, o.sale_id, o.idempotency_key, o.fingerprint,
+         o.status, o.currency, o.total_minor, o.refunded_minor, o.failure, o.contact, o.delivery,
+         o.created_at_ms, o.updated_at_ms, o.pay_until_ms, o.settled, p.token,
+         (select json_agg(json_build_array(l.sku, l.quantity, l.unit_price_minor) order by l.line)
+          from order_lines l where l.order_id = o.order_id) as lines
+  from orders o join payments p using (order_id)`;
+
+const SELECT_BY_ID = `${SELECT_ORDERS} where o.order_id = any ($1::text[])`;
+
+const SELECT_BY_KEY = `${SELECT_ORDERS}
+  where (o.shopper_id, o.idempotency_key) in (select * from unnest($1::text[], $2::text[]))`;
+
+export function ordersById(ids: readonly string[]): Statement {
+  return { text: SELECT_BY_ID, values: [textArrayLiteral(ids)] };
 }
 
-export async function ordersByKey(
-  drizzle: Drizzle,
+export function ordersByKey(
   keys: readonly { readonly shopperId: string; readonly idempotencyKey: string }[],
-): Promise<Order[]> {
+): Statement {
   const shoppers = textArrayLiteral(keys.map((key) => key.shopperId));
   const idempotencyKeys = textArrayLiteral(keys.map((key) => key.idempotencyKey));
-  const where = sql`(${orders.shopper_id}, ${orders.idempotency_key}) in
-    (select * from unnest(${shoppers}::text[], ${idempotencyKeys}::text[]))`;
-  return (await select(drizzle, where)).map(orderOf);
+  return { text: SELECT_BY_KEY, values: [shoppers, idempotencyKeys] };
 }
 
 export async function positionOf(drizzle: Drizzle, orderId: string): Promise<Position | null> {

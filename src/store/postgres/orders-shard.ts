@@ -19,6 +19,8 @@ import { ORDER_STEPS } from "../../core/order/order.ts";
 import type { CreateResult, Transition } from "../../core/ports/orders.ts";
 import { Coalescer } from "../coalescer.ts";
 import type { CoalescerOptions } from "../coalescer.ts";
+import { orderOf } from "../order-row.ts";
+import type { OrderRow } from "../order-row.ts";
 import { verdictOf } from "../statement-verdict.ts";
 import type { Drizzle, PostgresDatabase, Statement } from "./connect.ts";
 import { ordersById, ordersByKey } from "./orders-read.ts";
@@ -67,7 +69,7 @@ export class OrdersShard {
       keyOf: (orderId) => orderId,
       keysMayRepeat: true,
       run: async (ids) => {
-        const found = await this.#read("orders.find", (drizzle) => ordersById(drizzle, ids));
+        const found = await this.#find("orders.find", ordersById(ids));
         const byId = new Map(found.map((order) => [order.orderId, order]));
         return ids.map((orderId) => byId.get(orderId) ?? null);
       },
@@ -77,7 +79,7 @@ export class OrdersShard {
       keysMayRepeat: true,
       run: async (asked) => {
         const what = "orders.find_by_key";
-        const found = await this.#read(what, (drizzle) => ordersByKey(drizzle, asked));
+        const found = await this.#find(what, ordersByKey(asked));
         const byKey = new Map(found.map((order) => [keyOfOrder(order), order]));
         return asked.map((order) => byKey.get(keyOfOrder(order)) ?? null);
       },
@@ -116,14 +118,14 @@ export class OrdersShard {
   async list<T>(what: string, work: (drizzle: Drizzle) => PromiseLike<T>): Promise<T> {
     await this.#lists.enter(what, LIST_WAIT_MS);
     try {
-      return await this.#read(what, work);
+      return await this.#database.run(what, work);
     } finally {
       this.#lists.leave();
     }
   }
 
-  #read<T>(what: string, work: (drizzle: Drizzle) => PromiseLike<T>): Promise<T> {
-    return this.#database.run(what, work);
+  async #find(what: string, statement: Statement): Promise<Order[]> {
+    return (await this.#database.execute<OrderRow>(what, statement)).map(orderOf);
   }
 
   async #create(batch: readonly Order[]): Promise<Outcome[]> {
@@ -144,7 +146,7 @@ export class OrdersShard {
     const { ids, isResent } = await this.#write("orders.transition", "order_id", moveOrders(batch));
     if (!isResent) return batch.map((step) => outcomeOf(ids.has(step.orderId), false));
     const lost = batch.filter((step) => !ids.has(step.orderId)).map((step) => step.orderId);
-    const found = await this.#read("orders.transition", (drizzle) => ordersById(drizzle, lost));
+    const found = await this.#find("orders.transition", ordersById(lost));
     const statuses = new Map(found.map((order) => [order.orderId, order.status]));
     return batch.map((step) => {
       if (ids.has(step.orderId)) return "done";

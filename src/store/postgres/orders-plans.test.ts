@@ -6,6 +6,7 @@ import { sampleOrder, stepOf } from "../../../test/support/order-samples.ts";
 import { openShards } from "../../../test/support/order-shards.ts";
 import { startPostgres, type TestPostgres } from "../../../test/support/servers.ts";
 import type { PostgresDatabase, Statement } from "./connect.ts";
+import { ordersById, ordersByKey } from "./orders-read.ts";
 import { insertOrders, insertPaymentEvents, moveOrders } from "./orders-write.ts";
 
 let server: TestPostgres;
@@ -29,23 +30,23 @@ const STATEMENTS: Record<string, Statement> = {
   "insert payment events": insertPaymentEvents([
     { eventId: "evt_1", orderId: order.orderId, atMs: 1 },
   ]),
+  "find orders by id": ordersById([order.orderId]),
+  "find orders by key": ordersByKey([order]),
 };
 
 for (const [name, { text, values }] of Object.entries(STATEMENTS)) {
   test(`${name}: the kept plan finds rows of tables by index, and joins nothing else`, async () => {
-    const plan = await shard.run("explain", async (_, sql) => {
-      const session = await sql.reserve();
-      try {
-        await session.unsafe(`prepare kept as ${text}`);
-        const given = values.map((value) => `'${value.replaceAll("'", "''")}'`).join(", ");
-        return await session.unsafe<{ "QUERY PLAN": string }[]>(`explain execute kept(${given})`);
-      } finally {
-        await session.unsafe("deallocate kept");
-        session.release();
-      }
-    });
-    const lines = plan.map((row) => row["QUERY PLAN"]);
+    const given = values.map((value) => `'${value.replaceAll("'", "''")}'`).join(", ");
+    const session = [
+      `prepare kept as ${text}`,
+      `explain execute kept(${given})`,
+      "deallocate kept",
+    ];
+    const answers = await shard.run("explain", (_, sql) => sql.unsafe(session.join(";\n")));
+    const lines = (answers[1] as { "QUERY PLAN": string }[]).map((row) => row["QUERY PLAN"]);
     expect(lines.filter((line) => /Seq Scan|Hash Join|Merge|Join Filter/.test(line))).toEqual([]);
+    const countOf = (word: string) => lines.filter((line) => line.includes(word)).length;
+    expect(countOf("Index Cond")).toBe(countOf("Index Scan") + countOf("Index Only Scan"));
     // The number of rows is guessed: the plan is of no batch in particular.
     expect(lines.some((line) => line.includes("rows=10 "))).toBe(true);
   });
