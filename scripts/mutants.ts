@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 
 import { ACTOR_MUTANTS, PROJECTION_MUTANTS } from "../test/mutants/actors.ts";
 import { CLUSTER_MUTANTS, ROUTER_MUTANTS, SCRIPT_MUTANTS } from "../test/mutants/cluster.ts";
-import { CORE_MUTANTS } from "../test/mutants/core.ts";
+import { CORE_MUTANTS, HOLD_MUTANTS } from "../test/mutants/core.ts";
 import type { Mutant } from "../test/mutants/mutant.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
@@ -28,6 +28,7 @@ const SIM_RUNS = ["--seed", "1", "--runs", "400", "--minutes", "0.8", "--workers
 
 const SUITES: readonly Suite[] = [
   { mutants: CORE_MUTANTS, command: ["test", "src/core/stock/book.property.test.ts"] },
+  { mutants: HOLD_MUTANTS, command: ["test", "src/core/stock/holds"] },
   { mutants: ACTOR_MUTANTS, command: ["test", ...FAST, "src/actors"] },
   { mutants: PROJECTION_MUTANTS, command: ["test", ...FAST, "src/projections"] },
   { mutants: CLUSTER_MUTANTS, command: ["test/sim/main.ts", ...SIM_RUNS] },

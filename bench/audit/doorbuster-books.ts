@@ -62,12 +62,12 @@ function* rowsOf(books: Iterable<StockBook>): Iterable<{
   quantity: number;
 }> {
   for (const book of books) {
+    for (const [sku, holds] of book.holds.bySku()) {
+      for (const { shopper, quantity } of holds) yield { skuKey: sku.key, shopper, quantity };
+    }
     for (const sku of book.skus.values()) {
-      for (const hold of sku.holds.values()) {
-        yield { skuKey: sku.key, shopper: hold.shopper, quantity: hold.quantity };
-      }
       for (const [shopper, quantity] of sku.bought) {
-        if (!sku.holds.has(shopper)) yield { skuKey: sku.key, shopper, quantity };
+        if (book.holds.get(sku, shopper) === null) yield { skuKey: sku.key, shopper, quantity };
       }
     }
   }

@@ -28,6 +28,7 @@ export function backlogFault(
   { key, command }: Envelope,
 ): Fault | null {
   if (command.kind !== "hold" || !host.isBacklogFull()) return null;
-  if (book.skus.get(key)?.holds.has(command.shopper) === true) return null;
+  const sku = book.skus.get(key);
+  if (sku !== undefined && book.holds.get(sku, command.shopper) !== null) return null;
   return new Fault("busy", "the ledger is behind: no new holds");
 }

@@ -76,5 +76,5 @@ export class Announcements {
 
 /** Nothing free and nothing that may lapse: what an edge may say to anybody. */
 export function isSoldOut(sku: SkuState): boolean {
-  return availableOf(sku) === 0 && sku.holds.size === 0;
+  return availableOf(sku) === 0 && sku.held === 0;
 }

@@ -176,7 +176,7 @@ export class Partition {
   }
 
   #isLapseDue(): boolean {
-    return this.#memory.book.deadlines.nextMs() <= this.nowMs();
+    return this.#memory.book.holds.nextMs() <= this.nowMs();
   }
 
   #wake(): void {

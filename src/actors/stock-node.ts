@@ -29,7 +29,7 @@ import type { Runtime } from "../core/ports/runtime.ts";
 import type { CartHold, SkuCounts, SkuRef, Stock } from "../core/ports/stock.ts";
 import type { Command, HoldRefusal, Outcome, OutcomeOf } from "../core/stock/command.ts";
 import { viewOf, windowRefusal } from "../core/stock/decide.ts";
-import { availableOf, cartOf, type StockBook } from "../core/stock/state.ts";
+import { availableOf, type StockBook } from "../core/stock/state.ts";
 import { Announcements, isSoldOut } from "./announcements.ts";
 import { countsOf, countsOfArchived } from "./counts.ts";
 import { LoadGate } from "./load-gate.ts";
@@ -192,7 +192,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
       const archived = book?.archived.get(sku.key);
       return archived === undefined ? null : windowRefusal(archived, partition.nowMs());
     }
-    if (state.holds.size > 0) return null;
+    if (state.held > 0) return null;
     const closed = windowRefusal(state, partition.nowMs());
     if (closed !== null) return closed;
     return availableOf(state) === 0 ? SOLD_OUT : null;
@@ -210,7 +210,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   async cartOf(id: number, shopper: string, leftMs: number): Promise<readonly CartHold[]> {
     const holds: CartHold[] = [];
     await this.#read({ partition: this.#partition(id), isStrict: true, leftMs }, (book, nowMs) => {
-      for (const hold of cartOf(book, shopper)) {
+      for (const hold of book.holds.ofShopper(shopper)) {
         if (hold.deadlineMs <= nowMs) continue;
         holds.push({ skuKey: hold.sku.key, hold: viewOf(hold) });
       }

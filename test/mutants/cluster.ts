@@ -116,7 +116,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "sim: lapse twice",
-    file: "src/core/stock/deadlines.ts",
+    file: "src/core/stock/holds/deadlines.ts",
     find: "      if (this.#isLive(thing, this.#times[0]!)) return thing;",
     replace: "      if (thing !== undefined) return thing;",
   },

@@ -5,6 +5,7 @@ import type { Mutant } from "./mutant.ts";
 
 const decide = "src/core/stock/decide.ts";
 const apply = "src/core/stock/apply.ts";
+const table = "src/core/stock/holds/hold-table.ts";
 
 export const CORE_MUTANTS: readonly Mutant[] = [
   {
@@ -27,7 +28,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lapse one millisecond late",
-    file: "src/core/stock/deadlines.ts",
+    file: "src/core/stock/holds/deadlines.ts",
     find: "this.#times[0]! <= nowMs)",
     replace: "this.#times[0]! < nowMs)",
   },
@@ -49,7 +50,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: decide,
     find: "if (hold === null) return null;\n  return { key",
     replace:
-      "if (hold === null) return null;\n  if (hold.orderId !== null) {\n    hold.sku.holds.delete(hold.shopper);\n    return null;\n  }\n  return { key",
+      "if (hold === null) return null;\n  if (hold.orderId !== null) {\n    book.holds.drop(hold);\n    return null;\n  }\n  return { key",
   },
   {
     name: "confirm without a pin or free stock",
@@ -79,8 +80,9 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "deadline moved by PUT",
     file: apply,
-    find: "hold.quantity = event.quantity;",
-    replace: "hold.quantity = event.quantity;\n      hold.deadlineMs += 50;",
+    find: "book.holds.setQuantity(hold, event.quantity);",
+    replace:
+      'book.holds.setQuantity(hold, event.quantity);\n      book.holds.pin(hold, "", hold.deadlineMs + 50);\n      book.holds.unpin(hold);',
   },
   {
     name: "a second pin moves the deadline",
@@ -105,5 +107,51 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     file: decide,
     find: "const minimum = sku.sold + sku.held;",
     replace: "const minimum = sku.sold;",
+  },
+];
+
+/** Breakages of how holds are kept: the table's own tests must fail. */
+export const HOLD_MUTANTS: readonly Mutant[] = [
+  {
+    name: "holds: a gap stays in a run",
+    file: "src/core/stock/holds/slot-index.ts",
+    find: "if (((at - home) & mask) < ((at - hole) & mask)) continue;",
+    replace: "if (home !== -1) continue;",
+  },
+  {
+    name: "holds: what belongs to a later run moves up too",
+    file: "src/core/stock/holds/slot-index.ts",
+    find: "if (((at - home) & mask) < ((at - hole) & mask)) continue;",
+    replace: "",
+  },
+  {
+    name: "holds: a freed place is given to two",
+    file: "src/core/stock/holds/text-slab.ts",
+    find: "if (freed !== undefined) return freed;",
+    replace: "if (freed !== undefined) {\n      this.free.push(freed);\n      return freed;\n    }",
+  },
+  {
+    name: "holds: only the length of a shopper is compared",
+    file: "src/core/stock/holds/text-slab.ts",
+    find: "if (chunk[at] !== text.charCodeAt(from)) return false;",
+    replace: "",
+  },
+  {
+    name: "holds: a stale hold is changed",
+    file: table,
+    find: 'assert(isSame, "the hold was dropped meanwhile");',
+    replace: "",
+  },
+  {
+    name: "holds: an order stays tied to a slot",
+    file: table,
+    find: "    this.#orderIds.delete(slot);\n    this.#deadlines",
+    replace: "    this.#deadlines",
+  },
+  {
+    name: "holds: a deadline is forgotten when room is made",
+    file: "src/core/stock/holds/deadlines.ts",
+    find: "    for (let at = (kept >> 1) - 1; at >= 0; at -= 1) {",
+    replace: "    for (let at = (kept >> 1) - 1; at >= 1; at -= 1) {",
   },
 ];

@@ -223,7 +223,7 @@ async function replayLedger(world: Audited): Promise<StockBook> {
 function expectWithinLimit(book: StockBook, key: string, shopper: string): void {
   const sku = book.skus.get(key);
   if (sku === undefined || availableOf(sku) < 0) throw new Error(`${key}: oversold`);
-  const owned = (sku.holds.get(shopper)?.quantity ?? 0) + (sku.bought.get(shopper) ?? 0);
+  const owned = (book.holds.get(sku, shopper)?.quantity ?? 0) + (sku.bought.get(shopper) ?? 0);
   if (owned > sku.limit) throw new Error(`${key}: ${shopper} has ${owned} of ${sku.limit}`);
 }
 

@@ -10,7 +10,7 @@ import {
   groupKeyOf,
   type GroupState,
   type Hold,
-  holdsToChange,
+  type NewHold,
   ordersToChange,
   SkuState,
   type StockBook,
@@ -33,24 +33,26 @@ export function apply(book: StockBook, key: string, event: StockEvent): number {
       addHold(book, sku, event);
       break;
     case "changed": {
-      const hold = holdOf(sku, event.shopper);
+      const hold = holdOf(book, sku, event.shopper);
       assert(hold.orderId === null, "a paying hold was changed");
       countHeld(sku, event.shopper, event.quantity - hold.quantity);
-      hold.quantity = event.quantity;
+      book.holds.setQuantity(hold, event.quantity);
       break;
     }
-    case "given_back":
-      assert(holdOf(sku, event.shopper).orderId === null, "a paying hold was given back");
-      dropHold(book, sku, event.shopper);
+    case "given_back": {
+      const hold = holdOf(book, sku, event.shopper);
+      assert(hold.orderId === null, "a paying hold was given back");
+      dropHold(book, hold);
       break;
+    }
     case "lapsed":
-      dropHold(book, sku, event.shopper);
+      dropHold(book, holdOf(book, sku, event.shopper));
       break;
     case "pinned":
       applyPinned(book, sku, event);
       break;
     case "unpinned":
-      unpin(sku, event.shopper, event.orderId);
+      unpin(book, sku, event);
       ordersToChange(sku).set(event.orderId, {
         shopper: event.shopper,
         quantity: 0,
@@ -63,7 +65,7 @@ export function apply(book: StockBook, key: string, event: StockEvent): number {
     case "refused": {
       const { shopper, orderId, quantity } = event;
       assert(sku.orders.get(orderId)?.state !== "sold", "an order was sold and then refused");
-      unpin(sku, shopper, orderId);
+      unpin(book, sku, event);
       ordersToChange(sku).set(orderId, { shopper, quantity, state: "refused" });
       break;
     }
@@ -101,7 +103,7 @@ function applyArchived(book: StockBook, key: string, { digest }: Archived): numb
   const group = sku.group === null ? null : sku.group.key;
   const unit = sku.group === null ? [sku] : [...sku.group.skus];
   for (const one of unit) {
-    assert(one.holds.size === 0 && one.held === 0, "a SKU with holds was archived");
+    assert(one.held === 0, "a SKU with holds was archived");
     const { version, phase, startsAtMs, endsAtMs, released, sold } = one;
     const rules = { version, phase, startsAtMs, endsAtMs };
     book.archived.set(one.key, { key: one.key, digest, ...rules, released, sold, group });
@@ -153,79 +155,59 @@ function groupOf(book: StockBook, key: string): GroupState {
 
 function addHold(book: StockBook, sku: SkuState, event: Held): void {
   const { shopper, number, quantity, priceMinor, deadlineMs } = event;
-  assert(!sku.holds.has(shopper), "a shopper got a second hold on one SKU");
   assert(number > sku.holdCount, "a hold's number was used before");
-  const hold: Hold = {
-    sku,
-    shopper,
-    number,
-    quantity,
-    priceMinor,
-    deadlineMs,
-    orderId: null,
-    wasPinned: false,
-  };
-  insertHold(book, hold);
+  const open = { orderId: null, wasPinned: false };
+  insertHold(book, { sku, shopper, number, quantity, priceMinor, deadlineMs, ...open });
   sku.holdCount = number;
 }
 
-/** Puts a hold in place: its counts, its shopper's cart, its deadline. Also used by snapshots. */
-export function insertHold(book: StockBook, hold: Hold): void {
-  holdsToChange(hold.sku).set(hold.shopper, hold);
+/** Puts a hold in place, and its counts. Also used by snapshots. */
+export function insertHold(book: StockBook, hold: NewHold): void {
+  book.holds.add(hold);
   countHeld(hold.sku, hold.shopper, hold.quantity);
   if (hold.orderId !== null) hold.sku.paying += hold.quantity;
-  book.deadlines.push(hold, hold.deadlineMs);
-  const cart = book.carts.get(hold.shopper);
-  if (cart === undefined) book.carts.set(hold.shopper, hold);
-  else if (Array.isArray(cart)) cart.push(hold);
-  else book.carts.set(hold.shopper, [cart, hold]);
 }
 
-function dropHold(book: StockBook, sku: SkuState, shopper: string): void {
-  const hold = holdOf(sku, shopper);
-  countHeld(sku, shopper, -hold.quantity);
-  if (hold.orderId !== null) sku.paying -= hold.quantity;
-  holdsToChange(sku).delete(shopper);
-  const cart = book.carts.get(shopper);
-  if (cart === hold) book.carts.delete(shopper);
-  else if (Array.isArray(cart)) {
-    cart.splice(cart.indexOf(hold), 1);
-    if (cart.length === 0) book.carts.delete(shopper);
-  }
+function dropHold(book: StockBook, hold: Hold): void {
+  const { sku, shopper, quantity } = hold;
+  countHeld(sku, shopper, -quantity);
+  if (hold.orderId !== null) sku.paying -= quantity;
+  book.holds.drop(hold);
 }
 
 function applyPinned(book: StockBook, sku: SkuState, event: Pinned): void {
-  const hold = holdOf(sku, event.shopper);
+  const hold = holdOf(book, sku, event.shopper);
   assert(hold.orderId === null, "a hold was pinned by two orders");
-  hold.orderId = event.orderId;
+  book.holds.pin(hold, event.orderId, event.deadlineMs);
   sku.paying += hold.quantity;
-  hold.wasPinned = true;
-  if (event.deadlineMs === hold.deadlineMs) return;
-  hold.deadlineMs = event.deadlineMs;
-  book.deadlines.push(hold, hold.deadlineMs);
 }
 
 function applyConfirmed(book: StockBook, sku: SkuState, event: Confirmed): void {
   const { shopper, orderId, quantity } = event;
   assert(sku.orders.get(orderId)?.state !== "sold", "an order was sold twice");
   if (event.fromPin) {
-    assert(holdOf(sku, shopper).orderId === orderId, "sold from another order's hold");
-    dropHold(book, sku, shopper);
+    const hold = holdOf(book, sku, shopper);
+    assert(hold.orderId === orderId, "sold from another order's hold");
+    dropHold(book, hold);
   }
   ordersToChange(sku).set(orderId, { shopper, quantity, state: "sold" });
   countBought(sku, shopper, quantity);
 }
 
-function unpin(sku: SkuState, shopper: string, orderId: string): void {
-  const hold = sku.holds.get(shopper);
+function unpin(
+  book: StockBook,
+  sku: SkuState,
+  { shopper, orderId }: { readonly shopper: string; readonly orderId: string },
+): void {
+  const hold = book.holds.get(sku, shopper);
   if (hold?.orderId !== orderId) return;
-  hold.orderId = null;
+  book.holds.unpin(hold);
   sku.paying -= hold.quantity;
 }
 
-function holdOf(sku: SkuState, shopper: string): Hold {
-  const hold = sku.holds.get(shopper);
-  assert(hold !== undefined, "an event of a hold that is not there");
+function holdOf(book: StockBook, sku: SkuState, shopper: string): Hold {
+  const hold = book.holds.get(sku, shopper);
+  assert(hold !== null, "an event of a hold that is not there");
   return hold;
 }
 

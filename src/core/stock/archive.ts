@@ -41,7 +41,7 @@ function unitOf(sku: SkuState): readonly SkuState[] {
 
 /** Nothing of the unit is held, so that its state is its SKUs' rules and their orders alone. */
 export function isQuiet(sku: SkuState): boolean {
-  if (sku.group === null) return sku.holds.size === 0;
+  if (sku.group === null) return sku.held === 0;
   return sku.group.held.size === 0;
 }
 
@@ -60,7 +60,7 @@ export function encodeUnit(sku: SkuState, format = FORMAT): UnitRef & { readonly
     text += line;
   };
   if (sku.group !== null) put(encodeGroup(sku.group));
-  for (const one of unitOf(sku)) encodeSku(one, put);
+  for (const one of unitOf(sku)) encodeSku(one, [], put);
   return { unit: unitNameOf(sku), digest: digestOf(text), text };
 }
 

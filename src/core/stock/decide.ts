@@ -56,15 +56,15 @@ export function decide(book: StockBook, key: string, command: Command, nowMs: nu
   if (sku === undefined) return UNKNOWN_SKU;
   switch (command.kind) {
     case "hold":
-      return decideHold(sku, command, nowMs);
+      return decideHold(book, sku, command, nowMs);
     case "give_back":
-      return decideGiveBack(sku, command);
+      return decideGiveBack(book, sku, command);
     case "pin":
-      return decidePin(sku, command, nowMs);
+      return decidePin(book, sku, command, nowMs);
     case "unpin":
       return decideUnpin(sku, command);
     case "confirm":
-      return decideConfirm(sku, command);
+      return decideConfirm(book, sku, command);
     case "return":
       return decideReturn(sku, command);
     default:
@@ -98,7 +98,7 @@ export function nextLapse(
   book: StockBook,
   nowMs: number,
 ): { readonly key: string; readonly event: Lapsed } | null {
-  const hold = book.deadlines.due(nowMs);
+  const hold = book.holds.due(nowMs);
   if (hold === null) return null;
   return { key: hold.sku.key, event: { kind: "lapsed", shopper: hold.shopper } };
 }
@@ -147,7 +147,7 @@ function decideConfigure(
       return { outcome: { kind: "below_committed", minimum }, event: null };
     }
     assert(
-      groupNameOf(sku) === command.group || (sku.holds.size === 0 && sku.orders.size === 0),
+      groupNameOf(sku) === command.group || (sku.held === 0 && sku.orders.size === 0),
       "a SKU that has sold or holds keeps its group",
     );
   }
@@ -155,11 +155,16 @@ function decideConfigure(
 }
 
 /** Refusals in order of precedence, which is part of the public contract. */
-function decideHold(sku: SkuState, command: SetHold, nowMs: number): Decision<HoldOutcome> {
+function decideHold(
+  book: StockBook,
+  sku: SkuState,
+  command: SetHold,
+  nowMs: number,
+): Decision<HoldOutcome> {
   const { shopper, quantity } = command;
   assert(quantity >= 1 && quantity <= HOLD_UNITS_MAX, "the edge refuses other quantities");
-  const hold = sku.holds.get(shopper);
-  if (hold !== undefined) {
+  const hold = book.holds.get(sku, shopper);
+  if (hold !== null) {
     if (hold.orderId !== null && quantity !== hold.quantity) return no(IN_CHECKOUT);
     if (quantity === hold.quantity) return kept(hold, quantity, null);
     if (quantity < hold.quantity) {
@@ -169,8 +174,8 @@ function decideHold(sku: SkuState, command: SetHold, nowMs: number): Decision<Ho
   const closed = windowRefusal(sku, nowMs);
   if (closed !== null) return no(closed);
 
-  const mine = hold === undefined ? 0 : hold.quantity;
-  const limited = limitRefusal(sku, shopper, quantity - mine);
+  const mine = hold === null ? 0 : hold.quantity;
+  const limited = limitRefusal(sku, shopper, { held: mine, more: quantity - mine });
   if (limited !== null) return no(limited);
 
   const available = availableOf(sku);
@@ -179,7 +184,7 @@ function decideHold(sku: SkuState, command: SetHold, nowMs: number): Decision<Ho
     return no(sku.held > 0 ? ALL_HELD : SOLD_OUT);
   }
   // Every check has passed. Below this line the units are granted; nothing may refuse.
-  if (hold !== undefined) return kept(hold, quantity, { kind: "changed", shopper, quantity });
+  if (hold !== null) return kept(hold, quantity, { kind: "changed", shopper, quantity });
   const number = sku.holdCount + 1;
   const { priceMinor } = sku;
   const deadlineMs = nowMs + sku.holdMs;
@@ -193,22 +198,31 @@ function decideHold(sku: SkuState, command: SetHold, nowMs: number): Decision<Ho
   };
 }
 
-function decideGiveBack(sku: SkuState, { shopper }: GiveBack): Decision<GiveBackOutcome> {
-  const hold = sku.holds.get(shopper);
-  if (hold === undefined) return no({ kind: "given_back" });
+function decideGiveBack(
+  book: StockBook,
+  sku: SkuState,
+  { shopper }: GiveBack,
+): Decision<GiveBackOutcome> {
+  const hold = book.holds.get(sku, shopper);
+  if (hold === null) return no({ kind: "given_back" });
   if (hold.orderId !== null) return no(IN_CHECKOUT);
   return { outcome: { kind: "given_back" }, event: { kind: "given_back", shopper } };
 }
 
-function decidePin(sku: SkuState, command: Pin, nowMs: number): Decision<PinOutcome> {
+function decidePin(
+  book: StockBook,
+  sku: SkuState,
+  command: Pin,
+  nowMs: number,
+): Decision<PinOutcome> {
   const { shopper, orderId } = command;
   const effect = sku.orders.get(orderId);
   // The order went on without this pin, or gave up: a late repeat must tie nothing (S4).
   if (effect?.state === "sold") return no({ kind: "pinned", deadlineMs: nowMs });
   if (effect !== undefined) return no({ kind: "hold_lapsed" });
 
-  const hold = sku.holds.get(shopper);
-  if (hold === undefined) return no({ kind: "hold_lapsed" });
+  const hold = book.holds.get(sku, shopper);
+  if (hold === null) return no({ kind: "hold_lapsed" });
   if (hold.orderId === orderId) return no({ kind: "pinned", deadlineMs: hold.deadlineMs });
   if (hold.orderId !== null) return no(IN_CHECKOUT);
   if (hold.quantity !== command.quantity || hold.priceMinor !== command.priceMinor) {
@@ -229,14 +243,15 @@ function decideUnpin(sku: SkuState, { shopper, orderId }: Unpin): Decision<Unpin
   return { outcome: { kind: "unpinned" }, event: { kind: "unpinned", shopper, orderId } };
 }
 
-function decideConfirm(sku: SkuState, command: Confirm): Decision<ConfirmOutcome> {
+function decideConfirm(book: StockBook, sku: SkuState, command: Confirm): Decision<ConfirmOutcome> {
   const { shopper, orderId, quantity } = command;
   const effect = sku.orders.get(orderId);
   if (effect !== undefined && effect.state !== "unpinned") return no({ kind: effect.state });
 
-  const hold = sku.holds.get(shopper);
+  const hold = book.holds.get(sku, shopper);
   const fromPin = hold?.orderId === orderId && hold.quantity === quantity;
-  const free = quantity <= availableOf(sku) && limitRefusal(sku, shopper, quantity) === null;
+  const asked = { held: hold?.quantity ?? 0, more: quantity };
+  const free = quantity <= availableOf(sku) && limitRefusal(sku, shopper, asked) === null;
   if (!fromPin && !free) {
     return {
       outcome: { kind: "refused" },
@@ -262,9 +277,12 @@ function decideReturn(sku: SkuState, command: Return): Decision<ReturnOutcome> {
   return { outcome: { kind: "refused" }, event: { kind: "refused", shopper, orderId, quantity } };
 }
 
-/** Would `more` units break the limit of the SKU or of its group (I7)? */
-function limitRefusal(sku: SkuState, shopper: string, more: number): HoldRefusal | null {
-  const held = sku.holds.get(shopper)?.quantity ?? 0;
+/** Would `more` units beside the held ones break the limit of the SKU or of its group (I7)? */
+function limitRefusal(
+  sku: SkuState,
+  shopper: string,
+  { held, more }: { readonly held: number; readonly more: number },
+): HoldRefusal | null {
   const bought = sku.bought.get(shopper) ?? 0;
   if (held + bought + more > sku.limit) {
     return { kind: "limit_reached", limit: sku.limit, held, bought };

@@ -21,6 +21,7 @@ import {
   emptyBook,
   emptyGroup,
   type GroupState,
+  type Hold,
   type OrderState,
   ordersToChange,
   SkuState,
@@ -46,7 +47,8 @@ export function encodeBook(book: StockBook, atMs: number, format = FORMAT): stri
     piece += line;
   };
   for (const group of book.groups.values()) put(encodeGroup(group));
-  for (const sku of book.skus.values()) encodeSku(sku, put);
+  const holds = book.holds.bySku();
+  for (const sku of book.skus.values()) encodeSku(sku, holds.get(sku) ?? [], put);
   for (const sku of book.archived.values()) put(encodeArchived(sku));
   pieces.push(piece);
   return pieces;
@@ -78,13 +80,17 @@ export function encodeGroup(group: GroupState): string {
 }
 
 /** Its own line, then one for each hold and each order. */
-export function encodeSku(sku: SkuState, put: (line: string) => void): void {
+export function encodeSku(
+  sku: SkuState,
+  holds: readonly Hold[],
+  put: (line: string) => void,
+): void {
   const { key, version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku;
   const { limit, priceMinor, released, holdCount, group } = sku;
   const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}\t${holdMs}\t${payMs}`;
   const counts = `${limit}\t${priceMinor}\t${released}\t${holdCount}`;
   put(`\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`);
-  for (const hold of sku.holds.values()) {
+  for (const hold of holds) {
     const { shopper, number, quantity, priceMinor: price, deadlineMs, orderId, wasPinned } = hold;
     const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
     put(`\nH\t${shopper}\t${number}\t${quantity}\t${price}\t${deadlineMs}\t${pin}`);

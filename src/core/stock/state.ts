@@ -11,22 +11,8 @@
 //   S5  a group's units of a shopper = Σ over its SKUs of held + bought (I7)
 //   S6  the SKUs of a group are archived and restored together: its counts are never parted
 
-import { DeadlineHeap } from "./deadlines.ts";
+import { type HoldOf, HoldTable, type NewHoldOf } from "./holds/hold-table.ts";
 import { NO_RULES, type Phase, RulesPool, type SkuRules } from "./rules.ts";
-
-export type Hold = {
-  readonly sku: SkuState;
-  readonly shopper: string;
-  /** Grows by one with each new hold of the SKU; with the SKU's tag it is the hold id. */
-  readonly number: number;
-  quantity: number;
-  readonly priceMinor: number;
-  deadlineMs: number;
-  /** The order that has it pinned (`paying`), or null (`open`). */
-  orderId: string | null;
-  /** True once a pin has set the deadline: a second pin never moves it. */
-  wasPinned: boolean;
-};
 
 /** `unpinned`: given up before it was paid; a late pin of it is refused. */
 export type OrderState = "sold" | "refused" | "returned" | "unpinned";
@@ -75,10 +61,10 @@ export class SkuState {
   rules: SkuRules = NO_RULES;
   group: GroupState | null = null;
   sold = 0;
+  /** Units; 0 when nobody holds it. */
   held = 0;
   /** The number of the last hold. */
   holdCount = 0;
-  holds: ReadonlyMap<string, Hold> = NONE;
   /** Written through `tradeOf` alone. */
   trade: Readonly<Trade> = NO_TRADE;
 
@@ -143,6 +129,11 @@ export class SkuState {
   }
 }
 
+export type NewHold = NewHoldOf<SkuState>;
+
+/** A live hold as it is at this moment; it changes through the book's table alone. */
+export type Hold = HoldOf<SkuState>;
+
 /** What is left in memory of a SKU whose orders are in the archive: it holds nothing. */
 export type ArchivedSku = {
   readonly key: string;
@@ -169,9 +160,8 @@ export type StockBook = {
   readonly archived: Map<string, ArchivedSku>;
   /** The keys of the SKUs that were archived with each group. */
   readonly archivedGroups: Map<string, readonly string[]>;
-  /** A shopper's live holds: the cart. One hold is kept bare, several as a list. */
-  readonly carts: Map<string, Hold | Hold[]>;
-  readonly deadlines: DeadlineHeap<Hold>;
+  /** The live holds of all SKUs. */
+  readonly holds: HoldTable<SkuState>;
 };
 
 export function emptyBook(): StockBook {
@@ -181,8 +171,7 @@ export function emptyBook(): StockBook {
     groups: new Map(),
     archived: new Map(),
     archivedGroups: new Map(),
-    carts: new Map(),
-    deadlines: new DeadlineHeap<Hold>(isDeadlineOf),
+    holds: new HoldTable(),
   };
 }
 
@@ -202,11 +191,6 @@ function tradeOf(sku: SkuState): Trade {
 }
 
 /** The only ways to write these maps: the first write makes a SKU's own. */
-export function holdsToChange(sku: SkuState): Map<string, Hold> {
-  if (sku.holds === NONE) sku.holds = new Map();
-  return sku.holds as Map<string, Hold>;
-}
-
 export function boughtToChange(sku: SkuState): Map<string, number> {
   const trade = tradeOf(sku);
   if (trade.bought === NONE) trade.bought = new Map();
@@ -221,16 +205,4 @@ export function ordersToChange(sku: SkuState): Map<string, OrderEffect> {
 
 export function availableOf(sku: Pick<SkuState, "released" | "sold" | "held">): number {
   return sku.released - sku.sold - sku.held;
-}
-
-/** The shopper's live holds in this book. */
-export function cartOf(book: StockBook, shopper: string): readonly Hold[] {
-  const cart = book.carts.get(shopper);
-  if (cart === undefined) return [];
-  return Array.isArray(cart) ? cart : [cart];
-}
-
-/** Is `deadlineMs` still this hold's, and the hold still alive? Stale heap entries say no. */
-function isDeadlineOf(hold: Hold, deadlineMs: number): boolean {
-  return hold.deadlineMs === deadlineMs && hold.sku.holds.get(hold.shopper) === hold;
 }
