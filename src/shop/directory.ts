@@ -4,7 +4,7 @@
 
 import { assert } from "../core/assert.ts";
 import { partitionOf, skuKeyOf, skuTagOf } from "../core/ids.ts";
-import { PARTITIONS_MAX, SKUS_ASKED_MAX } from "../core/limits.ts";
+import { PARTITIONS_MAX, SALE_SKUS_MAX, SKUS_ASKED_MAX } from "../core/limits.ts";
 import type { SkuRef } from "../core/ports/stock.ts";
 import type { Sale, SaleSku } from "../core/sale/sale.ts";
 
@@ -23,7 +23,9 @@ type SkuTable = {
   readonly rows: Uint32Array;
 };
 
-const [NAME_END, TITLE_END, TERMS, PARTITION, ROW] = [0, 1, 2, 3, 4];
+/** PLACE is an index into `terms` and a partition: index × PARTITIONS_MAX + partition. */
+const [NAME_END, TITLE_END, PLACE, ROW] = [0, 1, 2, 3];
+assert(SALE_SKUS_MAX * PARTITIONS_MAX < 2 ** 32, "a place fits into a number of a row");
 
 /** A SKU with where it is decided. One shape for all. */
 export class DirectorySku implements SaleSku, SkuRef {
@@ -38,7 +40,7 @@ export class DirectorySku implements SaleSku, SkuRef {
   constructor(sale: DirectorySale, table: SkuTable, row: number) {
     this.sku = nameAt(table, row);
     this.key = skuKeyOf(sale.saleId, this.sku);
-    this.partition = cell(table, row, PARTITION);
+    this.partition = cell(table, row, PLACE) % PARTITIONS_MAX;
     this.sale = sale;
     this.#table = table;
     this.#row = row;
@@ -72,7 +74,7 @@ export class DirectorySku implements SaleSku, SkuRef {
   }
 
   get #terms(): Terms {
-    return this.#table.terms[cell(this.#table, this.#row, TERMS)]!;
+    return this.#table.terms[Math.floor(cell(this.#table, this.#row, PLACE) / PARTITIONS_MAX)]!;
   }
 }
 
@@ -137,6 +139,7 @@ export class SaleSkus {
 }
 
 function tableOf(saleId: string, unordered: readonly SaleSku[], partitions: number): SkuTable {
+  assert(unordered.length <= SALE_SKUS_MAX, "more SKUs than a sale may have");
   assert(partitions <= PARTITIONS_MAX, "more partitions than a cluster may have");
   const skus = inOrder(unordered);
   const rows = new Uint32Array(skus.length * ROW);
@@ -158,8 +161,8 @@ function tableOf(saleId: string, unordered: readonly SaleSku[], partitions: numb
     const from = row * ROW;
     rows[from + NAME_END] = nameEnd;
     rows[from + TITLE_END] = titleEnd;
-    rows[from + TERMS] = index;
-    rows[from + PARTITION] = partitionOf(saleId, sku.sku, group, partitions);
+    const partition = partitionOf(saleId, sku.sku, group, partitions);
+    rows[from + PLACE] = index * PARTITIONS_MAX + partition;
   }
   const names = skus.map(({ sku }) => sku).join("");
   const titles = skus.map(({ title }) => title).join("");

@@ -3,6 +3,7 @@
 
 import { assert, unreachable } from "../assert.ts";
 import type { Archived, Configured, Confirmed, Held, Pinned, StockEvent } from "./event.ts";
+import { ownText } from "./own-text.ts";
 import {
   availableOf,
   boughtToChange,
@@ -91,7 +92,8 @@ function settle(sku: SkuState, before: number): number {
 }
 
 /** Takes the unit out of memory. Available units stay as they are. */
-function applyArchived(book: StockBook, key: string, { digest }: Archived): number {
+function applyArchived(book: StockBook, key: string, event: Archived): number {
+  const digest = ownText(event.digest);
   const known = book.archived.get(key);
   if (known !== undefined) {
     // It was restored, which is no event, and nothing happened to it until it was archived again.

@@ -3,7 +3,8 @@
 import { RULES_KEPT_MAX } from "../limits.ts";
 
 /** What merchants set: `live` follows the window, the others refuse new holds whatever the time. */
-export type Phase = "live" | "paused" | "ended" | "cancelled";
+export const PHASES = ["live", "paused", "ended", "cancelled"] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** Never changed: a SKU that is configured again gets others. */
 export type SkuRules = {

@@ -16,12 +16,14 @@ import { FORMAT } from "../formats.ts";
 import { SNAPSHOT_PIECE_BYTES_MAX } from "../limits.ts";
 import { countBought, insertHold } from "./apply.ts";
 import { checkFormat, fieldsOf, integer, phaseOf, textOf } from "./codec.ts";
+import { ownText } from "./own-text.ts";
 import {
   type ArchivedSku,
   emptyBook,
   emptyGroup,
   type GroupState,
   type Hold,
+  ORDER_STATES,
   type OrderState,
   ordersToChange,
   SkuState,
@@ -128,11 +130,11 @@ export function decodeLine(
 }
 
 function decodeArchived(book: StockBook, fields: readonly string[]): void {
-  const group = fields[9] === "" ? null : textOf(fields[9]);
-  const key = textOf(fields[1]);
+  const group = fields[9] === "" ? null : ownText(textOf(fields[9]));
+  const key = ownText(textOf(fields[1]));
   book.archived.set(key, {
     key,
-    digest: textOf(fields[2]),
+    digest: ownText(textOf(fields[2])),
     version: integer(fields[3]),
     phase: phaseOf(fields[4]),
     startsAtMs: integer(fields[5]),
@@ -142,11 +144,13 @@ function decodeArchived(book: StockBook, fields: readonly string[]): void {
     group,
   });
   if (group === null) return;
-  book.archivedGroups.set(group, [...(book.archivedGroups.get(group) ?? []), key]);
+  const keys = book.archivedGroups.get(group);
+  if (keys === undefined) book.archivedGroups.set(group, [key]);
+  else keys.push(key);
 }
 
 function decodeGroup(book: StockBook, fields: readonly string[]): void {
-  const group = emptyGroup(textOf(fields[1]));
+  const group = emptyGroup(ownText(textOf(fields[1])));
   group.version = integer(fields[2]);
   group.limit = integer(fields[3]);
   book.groups.set(group.key, group);
@@ -201,10 +205,9 @@ function decodeOfSku(book: StockBook, sku: SkuState | null, fields: readonly str
 }
 
 function orderStateOf(text: string | undefined): OrderState {
-  if (text === "sold" || text === "refused" || text === "returned" || text === "unpinned") {
-    return text;
-  }
-  throw corrupt(`no order state is called ${JSON.stringify(text)}`);
+  const state = ORDER_STATES.find((one) => one === text);
+  if (state === undefined) throw corrupt(`no order state is called ${JSON.stringify(text)}`);
+  return state;
 }
 
 function corrupt(detail: string): Fault {

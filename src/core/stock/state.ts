@@ -12,10 +12,12 @@
 //   S6  the SKUs of a group are archived and restored together: its counts are never parted
 
 import { type HoldOf, HoldTable, type NewHoldOf } from "./holds/hold-table.ts";
+import { ownText } from "./own-text.ts";
 import { NO_RULES, type Phase, RulesPool, type SkuRules } from "./rules.ts";
 
 /** `unpinned`: given up before it was paid; a late pin of it is refused. */
-export type OrderState = "sold" | "refused" | "returned" | "unpinned";
+export const ORDER_STATES = ["sold", "refused", "returned", "unpinned"] as const;
+export type OrderState = (typeof ORDER_STATES)[number];
 
 export type OrderEffect = {
   readonly shopper: string;
@@ -36,6 +38,7 @@ export type GroupState = {
 
 /** What orders did to a SKU. */
 type Trade = {
+  sold: number;
   paying: number;
   bought: ReadonlyMap<string, number>;
   orders: ReadonlyMap<string, OrderEffect>;
@@ -48,7 +51,7 @@ const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 const NO_TRADE: Readonly<Trade> = Object.freeze(noTrade());
 
 function noTrade(): Trade {
-  return { paying: 0, bought: NONE, orders: NONE };
+  return { sold: 0, paying: 0, bought: NONE, orders: NONE };
 }
 
 /**
@@ -60,7 +63,6 @@ export class SkuState {
   readonly key: string;
   rules: SkuRules = NO_RULES;
   group: GroupState | null = null;
-  sold = 0;
   /** Units; 0 when nobody holds it. */
   held = 0;
   /** The number of the last hold. */
@@ -70,8 +72,7 @@ export class SkuState {
 
   /** Not configured yet: nothing released, so nothing can be held. */
   constructor(key: string) {
-    // A key that was cut out of a batch or a snapshot would keep the whole text in memory.
-    this.key = key.split("/").join("/");
+    this.key = ownText(key);
   }
 
   get version(): number {
@@ -108,6 +109,14 @@ export class SkuState {
 
   get released(): number {
     return this.rules.released;
+  }
+
+  get sold(): number {
+    return this.trade.sold;
+  }
+
+  set sold(units: number) {
+    tradeOf(this).sold = units;
   }
 
   /** Of the held ones, those that an order has pinned. */
@@ -159,7 +168,7 @@ export type StockBook = {
   readonly groups: Map<string, GroupState>;
   readonly archived: Map<string, ArchivedSku>;
   /** The keys of the SKUs that were archived with each group. */
-  readonly archivedGroups: Map<string, readonly string[]>;
+  readonly archivedGroups: Map<string, string[]>;
   /** The live holds of all SKUs. */
   readonly holds: HoldTable<SkuState>;
 };
