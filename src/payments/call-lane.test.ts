@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
 import { Fault } from "../core/errors.ts";
-import { CallLane } from "./call-lane.ts";
+import { CallLane, type CallLaneOptions } from "./call-lane.ts";
 
-function laneOf(options: { deadlineMs?: number; atOnceMax?: number; waitingMax?: number } = {}) {
+function laneOf(options: Partial<CallLaneOptions> = {}) {
   return new CallLane({ name: "test", deadlineMs: 60, atOnceMax: 2, waitingMax: 3, ...options });
 }
 
@@ -77,6 +77,28 @@ test("10,000 calls through two places all settle, in order, each with its own an
   expect(await Promise.all(calls)).toEqual(started);
   expect(started).toEqual([...started].sort((a, b) => a - b));
   expect(mostRunning).toBe(2);
+});
+
+test("L4: above promptMax calls wait for a prompt server, and run all the same at a slow one", async () => {
+  const lane = laneOf({ promptMax: 2, atOnceMax: 4, waitingMax: 4, deadlineMs: 5_000 });
+  const ends: (() => void)[] = [];
+  const calls = Array.from({ length: 6 }, () =>
+    lane.run(() => new Promise<number>((resolve) => ends.push(() => resolve(1)))),
+  );
+  expect(ends.length).toBe(2);
+  ends[0]?.();
+  await calls[0];
+  // A place was free, so the next took it at once.
+  expect(ends.length).toBe(3);
+  while (ends.length < 5) await Bun.sleep(1);
+  // Four run now; the sixth has to wait for a place, for however long.
+  await Bun.sleep(30);
+  expect(ends.length).toBe(5);
+  ends[1]?.();
+  ends[2]?.();
+  while (ends.length < 6) await Bun.sleep(1);
+  for (const end of ends) end();
+  expect(await Promise.all(calls)).toEqual(Array(6).fill(1));
 });
 
 test("what the work throws is a fault with its cause", async () => {

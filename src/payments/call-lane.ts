@@ -4,6 +4,7 @@
 // L1  A call settles at its deadline at the latest, counted from `run`.
 // L2  At most `atOnceMax` calls run; at most `waitingMax` wait; one more is refused at once.
 // L3  A call that expired while it waited is never sent.
+// L4  Above `promptMax` a call waits for a place, but not much longer than `PATIENCE_MS`.
 
 import { assert } from "../core/assert.ts";
 import { Fault } from "../core/errors.ts";
@@ -14,10 +15,15 @@ import { Fault } from "../core/errors.ts";
  */
 const EXPIRY_GRAIN_MS = 5;
 
+/** Longer than a prompt server takes, so more places are opened for a slow one only. */
+const PATIENCE_MS = 10;
+
 export type CallLaneOptions = {
   readonly name: string;
   readonly deadlineMs: number;
   readonly atOnceMax: number;
+  /** So many run without a wait; the others up to `atOnceMax` when the server is slow. */
+  readonly promptMax?: number;
   readonly waitingMax: number;
 };
 
@@ -32,6 +38,7 @@ type Call = {
 /** Cost: one promise and one abort controller a call, one timer for the whole lane. */
 export class CallLane {
   readonly #options: CallLaneOptions;
+  readonly #promptMax: number;
   /** Oldest first, so also first to expire first: all have the same deadline. */
   readonly #calls = new Set<Call>();
   /** Calls not sent yet; `#nextWaiting` is the first of them. */
@@ -39,10 +46,13 @@ export class CallLane {
   #nextWaiting = 0;
   #running = 0;
   #isSweepArmed = false;
+  #isPatienceArmed = false;
 
   constructor(options: CallLaneOptions) {
     assert(options.atOnceMax > 0 && options.deadlineMs > 0, "a lane lets calls through");
     this.#options = options;
+    this.#promptMax = Math.min(options.promptMax ?? options.atOnceMax, options.atOnceMax);
+    assert(this.#promptMax > 0, "a prompt server is called at once");
   }
 
   /**
@@ -84,8 +94,11 @@ export class CallLane {
       };
       this.#calls.add(call);
       this.#armSweep(deadlineMs);
-      if (this.#running < atOnceMax) call.send();
-      else this.#waiting.push(call);
+      if (this.#running < this.#promptMax) call.send();
+      else {
+        this.#waiting.push(call);
+        if (this.#running < atOnceMax) this.#armPatience();
+      }
     });
   }
 
@@ -100,7 +113,30 @@ export class CallLane {
     if (call.controller === null) return;
     this.#running -= 1;
     assert(this.#running >= 0, "a call ends once");
-    this.#sendNext();
+    if (this.#running < this.#promptMax) this.#sendNext();
+    else if (this.#running < this.#options.atOnceMax) this.#armPatience();
+  }
+
+  #armPatience(): void {
+    if (this.#isPatienceArmed || this.#nextWaiting === this.#waiting.length) return;
+    this.#isPatienceArmed = true;
+    setTimeout(() => {
+      this.#isPatienceArmed = false;
+      this.#sendImpatient();
+    }, PATIENCE_MS).unref();
+  }
+
+  /** What has waited for long goes now: the server is slow, and has places. */
+  #sendImpatient(): void {
+    const { atOnceMax, deadlineMs } = this.#options;
+    const sinceMs = performance.now() - PATIENCE_MS + EXPIRY_GRAIN_MS;
+    while (this.#running < atOnceMax) {
+      const call = this.#waiting[this.#nextWaiting];
+      if (call === undefined) return;
+      if (call.expiresAtMs - deadlineMs > sinceMs) break;
+      this.#sendNext();
+    }
+    if (this.#running < atOnceMax) this.#armPatience();
   }
 
   #sendNext(): void {

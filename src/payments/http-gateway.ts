@@ -46,6 +46,7 @@ export class HttpPaymentGateway implements PaymentGateway {
       name: "charge",
       deadlineMs: options.chargeDeadlineMs ?? limits.CHARGE_DEADLINE_MS,
       atOnceMax: options.chargesAtOnceMax ?? limits.CHARGES_AT_ONCE_MAX,
+      promptMax: limits.CHARGES_PROMPT_MAX,
       waitingMax,
     });
     this.#others = new CallLane({

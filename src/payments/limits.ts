@@ -16,6 +16,12 @@ export const CALL_DEADLINE_MS = 2_000;
  * deliveries. Inquiries and voids have connections of their own: slow charges never starve them.
  */
 export const CHARGES_AT_ONCE_MAX = 176;
+/**
+ * Bun's fetch keeps 64 idle connections: a burst of more opens the rest anew each time, which costs
+ * both sides more than the charges. So a burst waits for its turn on those that are kept, unless
+ * the gateway is slow.
+ */
+export const CHARGES_PROMPT_MAX = 56;
 export const OTHER_CALLS_AT_ONCE_MAX = 48;
 
 /** Calls waiting for a connection: at 4,000 charges a second about 2 s of them. */
