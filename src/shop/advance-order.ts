@@ -282,6 +282,15 @@ async function askAll<O>(
   lines: readonly OrderLine[],
   ask: (line: OrderLine) => Promise<O>,
 ): Promise<{ answers: readonly (O | null)[]; fault: unknown }> {
+  const [only, second] = lines;
+  // Most orders have one line.
+  if (only !== undefined && second === undefined) {
+    try {
+      return { answers: [await ask(only)], fault: null };
+    } catch (fault) {
+      return { answers: [null], fault };
+    }
+  }
   const settled = await Promise.allSettled(lines.map(async (line) => ask(line)));
   let fault: unknown = null;
   const answers = settled.map((result) => {

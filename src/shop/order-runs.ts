@@ -15,13 +15,15 @@ const TICK_MS = 50;
 export type LiveRun = OrderRun & {
   /** What stopped it last; null when nothing did. */
   fault: Fault | null;
-  /** Settles when the run has ended; never rejects. */
-  readonly done: Promise<void>;
+  /** Settles when the run has ended. */
+  done: Promise<void>;
   /** How it ended, when another run was faster; this one still sees to its own steps. */
   learned: Order | null;
-  /** Wakes those who wait. */
+  /** Wakes those who wait: at its end, or when that was learned. */
   readonly wakes: Set<() => void>;
 };
+
+const NOT_STARTED = Promise.resolve();
 
 type Waiter = { readonly untilMs: number; readonly wake: () => void };
 
@@ -29,7 +31,6 @@ export class OrderRuns {
   readonly #ports: AdvancePorts;
   readonly #runs = new Map<string, LiveRun>();
   readonly #waiters = new Set<Waiter>();
-  readonly #background = new Set<Promise<void>>();
   #endTick: (() => void) | null = null;
 
   constructor(ports: AdvancePorts) {
@@ -44,34 +45,29 @@ export class OrderRuns {
   join(order: Order): LiveRun {
     const live = this.#runs.get(order.orderId);
     if (live !== undefined) return live;
-    const { promise, resolve } = Promise.withResolvers<void>();
     const run: LiveRun = {
       order,
       mustCharge: false,
       fault: null,
-      done: promise,
+      done: NOT_STARTED,
       learned: null,
       wakes: new Set(),
     };
     this.#runs.set(order.orderId, run);
-    const driven = this.#drive(run).finally(() => {
-      this.#runs.delete(order.orderId);
-      this.#background.delete(driven);
-      resolve();
-    });
-    this.#background.add(driven);
+    run.done = this.#run(run);
     return run;
   }
 
   /** Waits until the run has ended, or someone else learned its end, at most `waitMs`. */
   async wait(run: LiveRun, waitMs: number): Promise<void> {
+    if (this.get(run.order.orderId) !== run) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const untilMs = this.#ports.runtime.clock.monotonicMs() + waitMs;
     const waiter = { untilMs, wake: resolve };
     this.#waiters.add(waiter);
     run.wakes.add(resolve);
     this.#endTick ??= this.#ports.runtime.every(TICK_MS, () => this.#tick());
-    await Promise.race([run.done, promise]);
+    await promise;
     run.wakes.delete(resolve);
     this.#waiters.delete(waiter);
     if (this.#waiters.size === 0) this.#stopTick();
@@ -87,7 +83,18 @@ export class OrderRuns {
 
   /** Settles when no run is under way. */
   async idle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background);
+    while (this.#runs.size > 0) {
+      await Promise.all([...this.#runs.values()].map((run) => run.done));
+    }
+  }
+
+  async #run(run: LiveRun): Promise<void> {
+    try {
+      await this.#drive(run);
+    } finally {
+      this.#runs.delete(run.order.orderId);
+      for (const wake of run.wakes) wake();
+    }
   }
 
   async #drive(run: LiveRun): Promise<void> {

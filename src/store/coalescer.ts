@@ -120,6 +120,11 @@ export class Coalescer<Item, Result> {
 
   #take(): Entry<Item, Result>[] {
     const { batchMax, keysMayRepeat } = this.#options;
+    if (keysMayRepeat && this.#waiting.length <= batchMax) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all.sort(byKey);
+    }
     const batch: Entry<Item, Result>[] = [];
     const left: Entry<Item, Result>[] = [];
     const keys = new Set<string>();
@@ -133,7 +138,7 @@ export class Coalescer<Item, Result> {
     }
     this.#waiting = left;
     // Stable: calls with one key keep their order.
-    return batch.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    return batch.sort(byKey);
   }
 
   /** Settles every entry; never throws. */
@@ -166,4 +171,8 @@ export class Coalescer<Item, Result> {
       }
     }
   }
+}
+
+function byKey(a: { readonly key: string }, b: { readonly key: string }): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
