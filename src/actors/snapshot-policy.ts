@@ -1,11 +1,12 @@
 // When a partition's book is written down, and its journal cut behind it.
 //
-// A snapshot is taken between batches, from a quiet moment if one comes, and written in the
-// background: nobody's answer waits for it. Replay then stays within SNAPSHOT_FORCED_BYTES.
+// A snapshot is taken between batches, from a quiet moment if one comes: the book is frozen, and
+// turned into text and written in the background, a slice at a time. Nobody's answer waits for it.
+// Replay then stays within SNAPSHOT_FORCED_BYTES.
 
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
 import type { Term } from "../core/ports/journal.ts";
-import { encodeBook } from "../core/stock/snapshot.ts";
+import { FrozenBook } from "../core/stock/snapshot.ts";
 import type { StockBook } from "../core/stock/state.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import type { Recovered } from "./recovery.ts";
@@ -54,14 +55,14 @@ export class SnapshotPolicy {
     this.#bytesSince += bytes;
   }
 
-  /** Called with nothing in flight. Encodes now, writes later. */
+  /** Called with nothing in flight. Freezes now, writes later. */
   beforeTurn(term: Term, state: Written, waitingCount: number): void {
     if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#isWriting) return;
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    void this.#write(term, state.seq, this.#encoded(state));
+    void this.#write(term, state);
   }
 
   tick(term: Term | null, monotonicMs: number): void {
@@ -75,18 +76,16 @@ export class SnapshotPolicy {
     if (state.seq === this.#storedSeq || this.#isWriting) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    await this.#write(term, state.seq, this.#encoded(state));
+    await this.#write(term, state);
   }
 
-  #encoded({ book, lastAtMs }: Written): string[] {
-    return encodeBook(book, lastAtMs, this.#host.writtenFormat());
-  }
-
-  async #write(term: Term, seq: number, pieces: string[]): Promise<void> {
+  async #write(term: Term, { book, seq, lastAtMs }: Written): Promise<void> {
     this.#isWriting = true;
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.#bytesSince = 0;
+    const frozen = new FrozenBook(book, lastAtMs, this.#host.writtenFormat());
     try {
+      const pieces = await this.#piecesOf(frozen);
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       const result = await this.#host.journal.writeSnapshot(term, { seq, pieces });
       if (result.kind === "done") {
         this.#storedSeq = seq;
@@ -101,8 +100,19 @@ export class SnapshotPolicy {
       this.#host.log.warn({ partition: this.#partition, err: String(cause) }, "snapshot failed");
     } finally {
       this.#isWriting = false;
+      frozen.thaw();
     }
     await this.#trim(term);
+  }
+
+  /** A slice, then whoever else has something to do. */
+  async #piecesOf(frozen: FrozenBook): Promise<string[]> {
+    const pieces: string[] = [];
+    for (const piece of frozen.pieces()) {
+      if (piece !== null) pieces.push(piece);
+      else await new Promise<void>((resolve) => this.#host.runtime.soon(resolve));
+    }
+    return pieces;
   }
 
   async #trim(term: Term): Promise<void> {

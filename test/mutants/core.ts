@@ -42,7 +42,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "a return is not remembered",
     file: apply,
-    find: 'effect.state = "returned";',
+    find: 'ordersToChange(sku).set(event.orderId, { ...effect, state: "returned" });',
     replace: "",
   },
   {
@@ -143,10 +143,28 @@ export const HOLD_MUTANTS: readonly Mutant[] = [
     replace: "",
   },
   {
-    name: "holds: an order stays tied to a slot",
+    name: "holds: an unpinned hold stays tied",
     file: table,
-    find: "    this.#orderIds.delete(slot);\n    this.#deadlines",
-    replace: "    this.#deadlines",
+    find: "this.#current(hold).orderId.delete(hold.slot & PLACE_MASK);",
+    replace: "this.#current(hold);",
+  },
+  {
+    name: "holds: a frozen chunk is written",
+    file: table,
+    find: "if (chunk.views === 0) return chunk;",
+    replace: "if (chunk.views >= 0) return chunk;",
+  },
+  {
+    name: "holds: a frozen text is overwritten",
+    file: "src/core/stock/holds/text-slab.ts",
+    find: "if (this.#views > 0) this.#kept.push(ref);\n    else ",
+    replace: "",
+  },
+  {
+    name: "holds: a chunk with holds goes",
+    file: table,
+    find: "if (chunk.live === 0 && chunk.used === SLOTS_PER_CHUNK)",
+    replace: "if (chunk.live <= 1 && chunk.used === SLOTS_PER_CHUNK)",
   },
   {
     name: "holds: a deadline is forgotten when room is made",

@@ -73,7 +73,7 @@ export function apply(book: StockBook, key: string, event: StockEvent): number {
     case "returned": {
       const effect = sku.orders.get(event.orderId);
       assert(effect?.state === "sold", "units were returned that were not sold");
-      effect.state = "returned";
+      ordersToChange(sku).set(event.orderId, { ...effect, state: "returned" });
       countBought(sku, effect.shopper, -effect.quantity);
       break;
     }

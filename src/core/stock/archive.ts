@@ -60,7 +60,7 @@ export function encodeUnit(sku: SkuState, format = FORMAT): UnitRef & { readonly
     text += line;
   };
   if (sku.group !== null) put(encodeGroup(sku.group));
-  for (const one of unitOf(sku)) encodeSku(one, [], put);
+  for (const one of unitOf(sku)) encodeSku(one, put);
   return { unit: unitNameOf(sku), digest: digestOf(text), text };
 }
 

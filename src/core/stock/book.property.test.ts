@@ -20,7 +20,7 @@ import {
   summaryOf,
 } from "./histories.test-support.ts";
 import { StockModel } from "./model.test-support.ts";
-import { decodeBook, encodeBook } from "./snapshot.ts";
+import { decodeBook, encodeBook, FrozenBook } from "./snapshot.ts";
 import { emptyBook, type StockBook } from "./state.ts";
 
 const RUNS = 20_000;
@@ -77,8 +77,14 @@ describe("random histories", () => {
         const recorded = run(book, steps, () => {});
         const replayed = emptyBook();
         let afterSnapshot: StockBook | null = null;
+        let frozen: FrozenBook | null = null;
+        let asItWas: string[] = [];
         recorded.forEach(({ key, event, delta }, index) => {
-          if (index === cut) afterSnapshot = decodeBook(encodeBook(replayed, 1)).book;
+          if (index === cut) {
+            asItWas = encodeBook(replayed, 1);
+            afterSnapshot = decodeBook(asItWas).book;
+            frozen = new FrozenBook(replayed, 1);
+          }
           const batch = new BatchBuilder(1_000);
           batch.add(key, event, delta);
           const { events, skuKeys } = decodeBatch(batch.build().bytes);
@@ -89,11 +95,18 @@ describe("random histories", () => {
         expect(encodeBook(replayed, 1)).toEqual(encodeBook(book, 1));
         if (afterSnapshot !== null) expect(sorted(afterSnapshot)).toEqual(sorted(book));
         expect(summaryOf(replayed)).toEqual(summaryOf(book));
+        if (frozen !== null) expect(piecesOf(frozen)).toEqual(asItWas);
       }),
       { numRuns: RUNS / 4 },
     );
   });
 });
+
+function piecesOf(frozen: FrozenBook): string[] {
+  const pieces = [...frozen.pieces()].filter((piece) => piece !== null);
+  frozen.thaw();
+  return pieces;
+}
 
 /** A snapshot's lines without their order: maps of a decoded book were filled in another one. */
 function sorted(book: StockBook): string[] {

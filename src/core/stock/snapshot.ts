@@ -16,43 +16,106 @@ import { FORMAT } from "../formats.ts";
 import { SNAPSHOT_PIECE_BYTES_MAX } from "../limits.ts";
 import { countBought, insertHold } from "./apply.ts";
 import { checkFormat, fieldsOf, integer, phaseOf, textOf } from "./codec.ts";
+import type { FrozenHolds } from "./holds/frozen-holds.ts";
 import { ownText } from "./own-text.ts";
 import {
   type ArchivedSku,
   emptyBook,
   emptyGroup,
   type GroupState,
-  type Hold,
+  type NewHold,
   ORDER_STATES,
+  type OrderEffect,
   type OrderState,
   ordersToChange,
   SkuState,
   type StockBook,
 } from "./state.ts";
 
+/** Lines that are written between two looks at the clock's other business: about a millisecond. */
+const SLICE_LINES = 2_000;
+
+/** A SKU's own line, and what was under it. */
+type FrozenSku = {
+  readonly sku: SkuState;
+  readonly line: string;
+  readonly orderIds: readonly string[];
+  readonly effects: readonly OrderEffect[];
+};
+
 /**
- * The pieces of a book; `atMs` is the time of the last batch in it, `format` what is written.
+ * A book as it was between two batches, to be written while the book goes on. To be thawed.
  *
- * Shape    each at most SNAPSHOT_PIECE_BYTES_MAX, at least one.
- * Cost     O(SKUs + holds + orders), synchronous: taken with no batch in flight.
+ * Cost     of freezing: O(SKUs + orders) and a counter for each chunk of holds; no line of a hold or
+ *          of an order is made yet.
  */
-export function encodeBook(book: StockBook, atMs: number, format = FORMAT): string[] {
-  assert(Number.isSafeInteger(atMs), "time is whole milliseconds");
-  const pieces: string[] = [];
-  const head = `${format}\t${atMs}`;
-  let piece = head;
-  const put = (line: string): void => {
-    if (piece.length + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
-      pieces.push(piece);
-      piece = head;
+export class FrozenBook {
+  readonly #head: string;
+  readonly #groups: readonly string[];
+  readonly #skus: readonly FrozenSku[];
+  readonly #archived: readonly string[];
+  readonly #holds: FrozenHolds<SkuState>;
+
+  /** `atMs` is the time of the last batch in it, `format` what is written. */
+  constructor(book: StockBook, atMs: number, format = FORMAT) {
+    assert(Number.isSafeInteger(atMs), "time is whole milliseconds");
+    this.#head = `${format}\t${atMs}`;
+    this.#groups = Array.from(book.groups.values(), encodeGroup);
+    this.#skus = Array.from(book.skus.values(), (sku) => ({
+      sku,
+      line: skuLine(sku),
+      orderIds: sku.orders.size === 0 ? [] : [...sku.orders.keys()],
+      effects: sku.orders.size === 0 ? [] : [...sku.orders.values()],
+    }));
+    this.#archived = Array.from(book.archived.values(), encodeArchived);
+    this.#holds = book.holds.freeze();
+  }
+
+  thaw(): void {
+    this.#holds.thaw();
+  }
+
+  /**
+   * The book's pieces, each at most SNAPSHOT_PIECE_BYTES_MAX, at least one; null between them, when
+   * others should have their turn.
+   */
+  *pieces(): Generator<string | null> {
+    let piece = [this.#head];
+    let bytes = this.#head.length;
+    let untilPause = SLICE_LINES;
+    for (const line of this.#lines()) {
+      if (bytes + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
+        yield piece.join("");
+        piece = [this.#head];
+        bytes = this.#head.length;
+      }
+      piece.push(line);
+      bytes += line.length;
+      untilPause -= 1;
+      if (untilPause > 0) continue;
+      untilPause = SLICE_LINES;
+      yield null;
     }
-    piece += line;
-  };
-  for (const group of book.groups.values()) put(encodeGroup(group));
-  const holds = book.holds.bySku();
-  for (const sku of book.skus.values()) encodeSku(sku, holds.get(sku) ?? [], put);
-  for (const sku of book.archived.values()) put(encodeArchived(sku));
-  pieces.push(piece);
+    yield piece.join("");
+  }
+
+  *#lines(): Generator<string> {
+    for (const line of this.#groups) yield line;
+    const places = this.#holds.placesBySku();
+    for (const { sku, line, orderIds, effects } of this.#skus) {
+      yield line;
+      for (const place of places.get(sku) ?? []) yield holdLine(this.#holds.at(place));
+      for (const [index, orderId] of orderIds.entries()) yield orderLine(orderId, effects[index]!);
+    }
+    for (const line of this.#archived) yield line;
+  }
+}
+
+/** The pieces of a book at once: FrozenBook without pauses. */
+export function encodeBook(book: StockBook, atMs: number, format = FORMAT): string[] {
+  const frozen = new FrozenBook(book, atMs, format);
+  const pieces = [...frozen.pieces()].filter((piece) => piece !== null);
+  frozen.thaw();
   return pieces;
 }
 
@@ -81,25 +144,29 @@ export function encodeGroup(group: GroupState): string {
   return `\nG\t${group.key}\t${group.version}\t${group.limit}`;
 }
 
-/** Its own line, then one for each hold and each order. */
-export function encodeSku(
-  sku: SkuState,
-  holds: readonly Hold[],
-  put: (line: string) => void,
-): void {
+/** Of a SKU that nobody holds: its own line, then one for each order. */
+export function encodeSku(sku: SkuState, put: (line: string) => void): void {
+  assert(sku.held === 0, "holds are written by a whole book alone");
+  put(skuLine(sku));
+  for (const [orderId, effect] of sku.orders) put(orderLine(orderId, effect));
+}
+
+function skuLine(sku: SkuState): string {
   const { key, version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku;
   const { limit, priceMinor, released, holdCount, group } = sku;
   const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}\t${holdMs}\t${payMs}`;
   const counts = `${limit}\t${priceMinor}\t${released}\t${holdCount}`;
-  put(`\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`);
-  for (const hold of holds) {
-    const { shopper, number, quantity, priceMinor: price, deadlineMs, orderId, wasPinned } = hold;
-    const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
-    put(`\nH\t${shopper}\t${number}\t${quantity}\t${price}\t${deadlineMs}\t${pin}`);
-  }
-  for (const [orderId, { shopper, quantity, state }] of sku.orders) {
-    put(`\nO\t${orderId}\t${shopper}\t${quantity}\t${state}`);
-  }
+  return `\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`;
+}
+
+function holdLine(hold: NewHold): string {
+  const { shopper, number, quantity, priceMinor, deadlineMs, orderId, wasPinned } = hold;
+  const pin = `${orderId ?? ""}\t${wasPinned ? 1 : 0}`;
+  return `\nH\t${shopper}\t${number}\t${quantity}\t${priceMinor}\t${deadlineMs}\t${pin}`;
+}
+
+function orderLine(orderId: string, { shopper, quantity, state }: OrderEffect): string {
+  return `\nO\t${orderId}\t${shopper}\t${quantity}\t${state}`;
 }
 
 function encodeArchived(sku: ArchivedSku): string {

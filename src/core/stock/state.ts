@@ -11,7 +11,8 @@
 //   S5  a group's units of a shopper = Σ over its SKUs of held + bought (I7)
 //   S6  the SKUs of a group are archived and restored together: its counts are never parted
 
-import { type HoldOf, HoldTable, type NewHoldOf } from "./holds/hold-table.ts";
+import { HoldTable } from "./holds/hold-table.ts";
+import type { HoldOf, NewHoldOf } from "./holds/hold.ts";
 import { ownText } from "./own-text.ts";
 import { NO_RULES, type Phase, RulesPool, type SkuRules } from "./rules.ts";
 
@@ -19,10 +20,11 @@ import { NO_RULES, type Phase, RulesPool, type SkuRules } from "./rules.ts";
 export const ORDER_STATES = ["sold", "refused", "returned", "unpinned"] as const;
 export type OrderState = (typeof ORDER_STATES)[number];
 
+/** Replaced and never changed: a frozen book goes on reading it. */
 export type OrderEffect = {
   readonly shopper: string;
   readonly quantity: number;
-  state: OrderState;
+  readonly state: OrderState;
 };
 
 /** Shared by the SKUs of a group: units of each shopper over all of them. */

@@ -2,14 +2,15 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { type Hold, SkuState } from "../state.ts";
+import { type NewHold, SkuState } from "../state.ts";
+import type { FrozenHolds } from "./frozen-holds.ts";
 import { HoldTable } from "./hold-table.ts";
 
 const SKUS = ["sale/a", "sale/b", "sale/c"].map((key) => new SkuState(key));
 
 /** What the table is to do, done to a plain map. */
 class Model {
-  readonly holds = new Map<string, Omit<Hold, "slot">>();
+  readonly holds = new Map<string, NewHold>();
 
   key(sku: SkuState, shopper: string): string {
     return `${sku.key} ${shopper}`;
@@ -93,13 +94,29 @@ function take(table: HoldTable<SkuState>, model: Model, one: Step, number: numbe
   }
 }
 
+/** In the order of their numbers; a number is the step that made the hold. */
+function listOf(frozen: FrozenHolds<SkuState>): NewHold[] {
+  const holds = [...frozen.placesBySku().values()].flat().map((place) => frozen.at(place));
+  frozen.thaw();
+  return holds.sort((left, right) => left.number - right.number);
+}
+
 describe("the hold table", () => {
   test("does what a map of holds would do, in random histories", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 400, size: "max" }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 400, size: "max" }), fc.nat(400), (steps, cut) => {
         const table = new HoldTable<SkuState>();
         const model = new Model();
-        steps.forEach((one, index) => take(table, model, one, index + 1));
+        let frozen: FrozenHolds<SkuState> | null = null;
+        let frozenModel: Model["holds"] = new Map();
+        steps.forEach((one, index) => {
+          if (index === cut) {
+            frozen = table.freeze();
+            frozenModel = new Map(model.holds);
+          }
+          take(table, model, one, index + 1);
+        });
+        if (frozen !== null) expect(listOf(frozen)).toEqual([...frozenModel.values()]);
         expect(table.size).toBe(model.holds.size);
         const listed = [...table.bySku()].flatMap(([of, holds]) =>
           holds.map((hold) => model.key(of, hold.shopper)),
@@ -171,7 +188,24 @@ describe("the hold table", () => {
     expect(() => table.add({ ...hold, number: 2 })).toThrow("a second hold");
   });
 
-  test("H2: what is said of a hold that was dropped is a bug, also when its slot is taken again", () => {
+  test("H2: holds of a SKU lie in the order of their numbers, whatever went between", () => {
+    const table = new HoldTable<SkuState>();
+    const open = { quantity: 1, priceMinor: 1, deadlineMs: 1, orderId: null, wasPinned: false };
+    const numbers = Array.from({ length: 3_000 }, (_, index) => index + 1);
+    for (const number of numbers) {
+      table.add({ ...open, sku: SKUS[number % 2]!, shopper: `s${number}`, number });
+      if (number % 7 === 0) continue;
+      const gone = table.get(SKUS[(number - 1) % 2]!, `s${number - 1}`);
+      if (gone !== null) table.drop(gone);
+    }
+    expect(table.size).toBeGreaterThan(300);
+    for (const holds of table.bySku().values()) {
+      const found = holds.map(({ number }) => number);
+      expect(found).toEqual(found.toSorted((left, right) => left - right));
+    }
+  });
+
+  test("what is said of a hold that was dropped is a bug", () => {
     const table = new HoldTable<SkuState>();
     const open = { quantity: 1, priceMinor: 1, deadlineMs: 1, orderId: null, wasPinned: false };
     table.add({ ...open, sku: SKUS[0]!, shopper: "first", number: 1 });
@@ -179,7 +213,6 @@ describe("the hold table", () => {
     table.drop(first);
     expect(() => table.drop(first)).toThrow("dropped meanwhile");
     table.add({ ...open, sku: SKUS[0]!, shopper: "second", number: 2 });
-    expect(table.get(SKUS[0]!, "second")?.slot).toBe(first.slot);
     expect(() => table.pin(first, "order", 2)).toThrow("dropped meanwhile");
   });
 });

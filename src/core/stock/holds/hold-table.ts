@@ -3,64 +3,36 @@
 // walked them again and again (bench/hold.ts, bench/growth).
 //
 //   H1  a SKU and a shopper have at most one hold
-//   H2  a slot is one hold's until it is dropped; then another hold may get it
+//   H2  slots are taken in order, so holds of a SKU lie in the order of their numbers; a chunk whose
+//       holds are all gone goes, as all do in the end: each has a deadline
 //   H3  a `Hold` is a copy: it says what was, and changes through the table alone
 //   H4  an empty table has given its memory back
 
 import { assert } from "../../assert.ts";
 import { DeadlineHeap } from "./deadlines.ts";
+import { FrozenHolds, holdAt } from "./frozen-holds.ts";
+import {
+  CHUNK_BITS,
+  HoldChunk,
+  PLACE_MASK,
+  SLOTS_PER_CHUNK,
+  TAKEN,
+  WAS_PINNED,
+} from "./hold-chunk.ts";
+import type { HoldOf, NewHoldOf } from "./hold.ts";
 import { SlotIndex } from "./slot-index.ts";
 import { TextSlab } from "./text-slab.ts";
 
-/** What a hold is made of. */
-export type NewHoldOf<Sku> = {
-  readonly sku: Sku;
-  readonly shopper: string;
-  /** Grows by one with each new hold of the SKU; with the SKU's tag it is the hold id. */
-  readonly number: number;
-  readonly quantity: number;
-  readonly priceMinor: number;
-  readonly deadlineMs: number;
-  /** The order that has it pinned (`paying`), or null (`open`). */
-  readonly orderId: string | null;
-  /** True once a pin has set the deadline: a second pin never moves it. */
-  readonly wasPinned: boolean;
-};
-
-/** A hold as it is at this moment (H3). */
-export type HoldOf<Sku> = NewHoldOf<Sku> & { readonly slot: number };
-
-/** A power of two: a slot is its chunk and its place in it, by a shift and a mask. */
-const CHUNK_BITS = 9;
-const SLOTS_PER_CHUNK = 1 << CHUNK_BITS;
-const PLACE_MASK = SLOTS_PER_CHUNK - 1;
-
-/** `flags` */
-const TAKEN = 1;
-const WAS_PINNED = 2;
-
-class Chunk<Sku> {
-  readonly flags = new Uint8Array(SLOTS_PER_CHUNK);
-  readonly quantity = new Uint8Array(SLOTS_PER_CHUNK);
-  readonly hash = new Int32Array(SLOTS_PER_CHUNK);
-  /** References into the slab. */
-  readonly shopper = new Int32Array(SLOTS_PER_CHUNK);
-  readonly number = new Float64Array(SLOTS_PER_CHUNK);
-  readonly priceMinor = new Float64Array(SLOTS_PER_CHUNK);
-  readonly deadlineMs = new Float64Array(SLOTS_PER_CHUNK);
-  readonly sku: (Sku | null)[] = Array.from({ length: SLOTS_PER_CHUNK }, () => null);
-}
-
 export class HoldTable<Sku extends { readonly key: string }> {
-  #chunks: Chunk<Sku>[] = [];
-  #free: number[] = [];
-  #slotCount = 0;
+  /** By index; null: free to be taken again. */
+  #chunks: (HoldChunk<Sku> | null)[] = [];
+  /** Indexes of the chunks there are, oldest first. The last one is being filled. */
+  #order: number[] = [];
+  #freeIndexes: number[] = [];
   #size = 0;
   #index = new SlotIndex();
   #shoppers = new TextSlab();
   #deadlines = this.#newDeadlines();
-  /** Orders that have a hold pinned, by slot. */
-  readonly #orderIds = new Map<number, string>();
 
   get size(): number {
     return this.#size;
@@ -85,18 +57,24 @@ export class HoldTable<Sku extends { readonly key: string }> {
     return holds.sort((left, right) => (left.sku.key < right.sku.key ? -1 : 1));
   }
 
-  /** All holds by SKU, in order of their numbers. Cost: O(holds). */
-  bySku(): ReadonlyMap<Sku, readonly HoldOf<Sku>[]> {
-    const bySku = new Map<Sku, HoldOf<Sku>[]>();
-    for (let slot = 0; slot < this.#slotCount; slot += 1) {
-      if ((this.#chunkOf(slot).flags[slot & PLACE_MASK]! & TAKEN) === 0) continue;
-      const hold = this.#at(slot);
-      const known = bySku.get(hold.sku);
-      if (known === undefined) bySku.set(hold.sku, [hold]);
-      else known.push(hold);
+  /** All holds by SKU, oldest first. Cost: O(holds). */
+  bySku(): ReadonlyMap<Sku, readonly NewHoldOf<Sku>[]> {
+    const frozen = this.freeze();
+    const bySku = new Map<Sku, NewHoldOf<Sku>[]>();
+    for (const [sku, places] of frozen.placesBySku()) {
+      bySku.set(
+        sku,
+        places.map((place) => frozen.at(place)),
+      );
     }
-    for (const holds of bySku.values()) holds.sort(byNumber);
+    frozen.thaw();
     return bySku;
+  }
+
+  /** All holds as they are now, to be read later; see FrozenHolds. Cost: O(chunks). */
+  freeze(): FrozenHolds<Sku> {
+    const chunks = this.#order.map((index) => this.#chunks[index]!);
+    return new FrozenHolds(chunks, this.#shoppers);
   }
 
   /** Hot path (bench/hold.ts). */
@@ -104,35 +82,38 @@ export class HoldTable<Sku extends { readonly key: string }> {
     const { sku, shopper } = hold;
     const hash = hashOf(shopper);
     assert(this.#slotOf(sku, shopper, hash) === -1, "a shopper got a second hold on one SKU");
-    const slot = this.#take();
-    const chunk = this.#chunkOf(slot);
-    const at = slot & PLACE_MASK;
-    chunk.flags[at] = TAKEN | (hold.wasPinned ? WAS_PINNED : 0);
-    chunk.quantity[at] = hold.quantity;
-    chunk.hash[at] = hash;
-    chunk.shopper[at] = this.#shoppers.put(shopper);
-    chunk.number[at] = hold.number;
-    chunk.priceMinor[at] = hold.priceMinor;
-    chunk.deadlineMs[at] = hold.deadlineMs;
-    chunk.sku[at] = sku;
-    if (hold.orderId !== null) this.#orderIds.set(slot, hold.orderId);
+    const index = this.#indexWithRoom();
+    const chunk = this.#writable(index);
+    const place = chunk.used;
+    chunk.used += 1;
+    chunk.live += 1;
+    chunk.flags[place] = TAKEN | (hold.wasPinned ? WAS_PINNED : 0);
+    chunk.quantity[place] = hold.quantity;
+    chunk.hash[place] = hash;
+    chunk.shopper[place] = this.#shoppers.put(shopper);
+    chunk.number[place] = hold.number;
+    chunk.priceMinor[place] = hold.priceMinor;
+    chunk.deadlineMs[place] = hold.deadlineMs;
+    chunk.sku[place] = sku;
+    if (hold.orderId !== null) chunk.orderId.set(place, hold.orderId);
+    const slot = (index << CHUNK_BITS) | place;
     this.#index.add(hash, slot);
     this.#deadlines.push(slot, hold.deadlineMs);
     this.#size += 1;
   }
 
   drop(hold: HoldOf<Sku>): void {
-    const { slot } = hold;
     const chunk = this.#current(hold);
-    const at = slot & PLACE_MASK;
-    this.#index.remove(chunk.hash[at]!, slot);
-    this.#shoppers.free(chunk.shopper[at]!);
-    this.#orderIds.delete(slot);
+    const place = hold.slot & PLACE_MASK;
+    this.#index.remove(chunk.hash[place]!, hold.slot);
+    this.#shoppers.free(chunk.shopper[place]!);
     this.#deadlines.wentStale();
-    chunk.flags[at] = 0;
-    chunk.sku[at] = null;
-    this.#free.push(slot);
+    chunk.orderId.delete(place);
+    chunk.flags[place] = 0;
+    chunk.sku[place] = null;
+    chunk.live -= 1;
     this.#size -= 1;
+    if (chunk.live === 0 && chunk.used === SLOTS_PER_CHUNK) this.#release(hold.slot >>> CHUNK_BITS);
     if (this.#size === 0 && this.#chunks.length > 1) this.#giveBack();
   }
 
@@ -143,18 +124,17 @@ export class HoldTable<Sku extends { readonly key: string }> {
   /** The order has it, until `deadlineMs`. */
   pin(hold: HoldOf<Sku>, orderId: string, deadlineMs: number): void {
     const chunk = this.#current(hold);
-    const at = hold.slot & PLACE_MASK;
-    this.#orderIds.set(hold.slot, orderId);
-    chunk.flags[at] = TAKEN | WAS_PINNED;
+    const place = hold.slot & PLACE_MASK;
+    chunk.orderId.set(place, orderId);
+    chunk.flags[place] = TAKEN | WAS_PINNED;
     if (deadlineMs === hold.deadlineMs) return;
-    chunk.deadlineMs[at] = deadlineMs;
+    chunk.deadlineMs[place] = deadlineMs;
     this.#deadlines.wentStale();
     this.#deadlines.push(hold.slot, deadlineMs);
   }
 
   unpin(hold: HoldOf<Sku>): void {
-    this.#current(hold);
-    this.#orderIds.delete(hold.slot);
+    this.#current(hold).orderId.delete(hold.slot & PLACE_MASK);
   }
 
   /** The earliest hold whose deadline is at or before `nowMs`; it stays in. Null when none. */
@@ -184,47 +164,49 @@ export class HoldTable<Sku extends { readonly key: string }> {
   }
 
   #at(slot: number): HoldOf<Sku> {
-    const chunk = this.#chunkOf(slot);
-    const at = slot & PLACE_MASK;
-    const sku = chunk.sku[at]!;
-    assert(sku !== null, "the slot is taken");
-    return {
-      slot,
-      sku,
-      shopper: this.#shoppers.read(chunk.shopper[at]!),
-      number: chunk.number[at]!,
-      quantity: chunk.quantity[at]!,
-      priceMinor: chunk.priceMinor[at]!,
-      deadlineMs: chunk.deadlineMs[at]!,
-      orderId: this.#orderIds.get(slot) ?? null,
-      wasPinned: (chunk.flags[at]! & WAS_PINNED) !== 0,
-    };
+    return { slot, ...holdAt(this.#chunkOf(slot), slot & PLACE_MASK, this.#shoppers) };
   }
 
-  /** The chunk of a hold that is still the one in its slot (H2). */
-  #current(hold: HoldOf<Sku>): Chunk<Sku> {
-    const chunk = this.#chunkOf(hold.slot);
-    const at = hold.slot & PLACE_MASK;
-    const isSame = chunk.sku[at] === hold.sku && chunk.number[at] === hold.number;
-    assert(isSame, "the hold was dropped meanwhile");
-    return chunk;
-  }
-
-  #chunkOf(slot: number): Chunk<Sku> {
+  #chunkOf(slot: number): HoldChunk<Sku> {
     return this.#chunks[slot >>> CHUNK_BITS]!;
   }
 
-  #take(): number {
-    const freed = this.#free.pop();
-    if (freed !== undefined) return freed;
-    if (this.#slotCount === this.#chunks.length * SLOTS_PER_CHUNK) this.#chunks.push(new Chunk());
-    return this.#slotCount++;
+  /** The chunk of a hold that is still the one in its slot, to be written. */
+  #current(hold: HoldOf<Sku>): HoldChunk<Sku> {
+    const chunk = this.#chunks[hold.slot >>> CHUNK_BITS];
+    const place = hold.slot & PLACE_MASK;
+    const isSame = chunk?.sku[place] === hold.sku && chunk.number[place] === hold.number;
+    assert(isSame, "the hold was dropped meanwhile");
+    return this.#writable(hold.slot >>> CHUNK_BITS);
+  }
+
+  #writable(index: number): HoldChunk<Sku> {
+    const chunk = this.#chunks[index]!;
+    if (chunk.views === 0) return chunk;
+    const copy = chunk.copy();
+    this.#chunks[index] = copy;
+    return copy;
+  }
+
+  #indexWithRoom(): number {
+    const last = this.#order.at(-1);
+    if (last !== undefined && this.#chunks[last]!.used < SLOTS_PER_CHUNK) return last;
+    const index = this.#freeIndexes.pop() ?? this.#chunks.length;
+    this.#chunks[index] = new HoldChunk();
+    this.#order.push(index);
+    return index;
+  }
+
+  #release(index: number): void {
+    this.#chunks[index] = null;
+    this.#freeIndexes.push(index);
+    this.#order.splice(this.#order.indexOf(index), 1);
   }
 
   #giveBack(): void {
     this.#chunks = [];
-    this.#free = [];
-    this.#slotCount = 0;
+    this.#order = [];
+    this.#freeIndexes = [];
     this.#index = new SlotIndex();
     this.#shoppers = new TextSlab();
     this.#deadlines = this.#newDeadlines();
@@ -233,15 +215,12 @@ export class HoldTable<Sku extends { readonly key: string }> {
   /** Is it still the deadline of the hold in this slot? */
   #newDeadlines(): DeadlineHeap {
     return new DeadlineHeap((slot, deadlineMs) => {
-      const chunk = this.#chunkOf(slot);
-      const at = slot & PLACE_MASK;
-      return chunk.flags[at] !== 0 && chunk.deadlineMs[at] === deadlineMs;
+      const chunk = this.#chunks[slot >>> CHUNK_BITS];
+      if (chunk === null || chunk === undefined) return false;
+      const place = slot & PLACE_MASK;
+      return chunk.flags[place] !== 0 && chunk.deadlineMs[place] === deadlineMs;
     });
   }
-}
-
-function byNumber(left: { readonly number: number }, right: { readonly number: number }): number {
-  return left.number - right.number;
 }
 
 /** FNV-1a, and a last mix so that the low bits alone spread well. */

@@ -36,11 +36,16 @@ class Places {
   }
 }
 
+const decoder = new TextDecoder();
+
 export class TextSlab {
   readonly #places = Array.from(
     { length: STEPS },
     (_, index) => new Places((index + 1) * STEP_BYTES),
   );
+  #views = 0;
+  /** Freed while frozen. */
+  #kept: number[] = [];
 
   /**
    * Hot path (bench/hold.ts).
@@ -82,10 +87,25 @@ export class TextSlab {
     const index = ref >>> STEP_BITS;
     const chunk = places.chunks[index >>> CHUNK_BITS]!;
     const at = (index & INDEX_MASK) * places.bytes;
-    return String.fromCharCode(...chunk.subarray(at + 1, at + 1 + chunk[at]!));
+    return decoder.decode(chunk.subarray(at + 1, at + 1 + chunk[at]!));
   }
 
   free(ref: number): void {
-    this.#places[ref & STEP_MASK]!.free.push(ref >>> STEP_BITS);
+    if (this.#views > 0) this.#kept.push(ref);
+    else this.#places[ref & STEP_MASK]!.free.push(ref >>> STEP_BITS);
+  }
+
+  /** From now on what is freed can still be read, until as many `thaw`. */
+  freeze(): void {
+    this.#views += 1;
+  }
+
+  thaw(): void {
+    assert(this.#views > 0, "it was frozen");
+    this.#views -= 1;
+    if (this.#views > 0) return;
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const ref of kept) this.free(ref);
   }
 }

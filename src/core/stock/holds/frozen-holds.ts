@@ -1,0 +1,66 @@
+import { CHUNK_BITS, type HoldChunk, PLACE_MASK, TAKEN, WAS_PINNED } from "./hold-chunk.ts";
+import type { NewHoldOf } from "./hold.ts";
+import type { TextSlab } from "./text-slab.ts";
+
+/**
+ * All holds as they were at one moment, whatever happens to the table meanwhile: it copies what it
+ * changes while a view reads it. To be thawed when it is not needed any more.
+ */
+export class FrozenHolds<Sku> {
+  readonly #chunks: readonly HoldChunk<Sku>[];
+  readonly #shoppers: TextSlab;
+
+  /** Cost: a counter for each chunk of `chunks`, oldest first. */
+  constructor(chunks: readonly HoldChunk<Sku>[], shoppers: TextSlab) {
+    this.#chunks = chunks;
+    this.#shoppers = shoppers;
+    for (const chunk of chunks) chunk.views += 1;
+    shoppers.freeze();
+  }
+
+  thaw(): void {
+    for (const chunk of this.#chunks) chunk.views -= 1;
+    this.#shoppers.thaw();
+  }
+
+  /** Where the holds of each SKU are, oldest first; what `at` takes. Cost: O(holds), no strings. */
+  placesBySku(): ReadonlyMap<Sku, readonly number[]> {
+    const bySku = new Map<Sku, number[]>();
+    let lastSku: Sku | null = null;
+    let lastPlaces: number[] = [];
+    for (const [index, chunk] of this.#chunks.entries()) {
+      for (let place = 0; place < chunk.used; place += 1) {
+        const sku = chunk.sku[place]!;
+        if ((chunk.flags[place]! & TAKEN) === 0 || sku === null) continue;
+        if (sku !== lastSku) {
+          lastSku = sku;
+          lastPlaces = bySku.get(sku) ?? [];
+          bySku.set(sku, lastPlaces);
+        }
+        lastPlaces.push((index << CHUNK_BITS) | place);
+      }
+    }
+    return bySku;
+  }
+
+  at(place: number): NewHoldOf<Sku> {
+    return holdAt(this.#chunks[place >>> CHUNK_BITS]!, place & PLACE_MASK, this.#shoppers);
+  }
+}
+
+export function holdAt<Sku>(
+  chunk: HoldChunk<Sku>,
+  place: number,
+  shoppers: TextSlab,
+): NewHoldOf<Sku> {
+  return {
+    sku: chunk.sku[place]!,
+    shopper: shoppers.read(chunk.shopper[place]!),
+    number: chunk.number[place]!,
+    quantity: chunk.quantity[place]!,
+    priceMinor: chunk.priceMinor[place]!,
+    deadlineMs: chunk.deadlineMs[place]!,
+    orderId: chunk.orderId.get(place) ?? null,
+    wasPinned: (chunk.flags[place]! & WAS_PINNED) !== 0,
+  };
+}
