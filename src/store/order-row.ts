@@ -6,8 +6,8 @@ import { mayStep } from "../core/order/order.ts";
 import type { Order, OrderFailure, OrderLine, OrderStatus } from "../core/order/order.ts";
 import type { Transition } from "../core/ports/orders.ts";
 
-/** What the payments row says while its order has this status. */
-export const PAYMENT_STATE_OF = {
+/** What the payments view says while its order has this status. */
+const PAYMENT_STATE_OF = {
   created: "none",
   awaiting_payment: "pending",
   paid: "paid",
@@ -18,7 +18,14 @@ export const PAYMENT_STATE_OF = {
   fulfilled: "paid",
 } as const satisfies Record<OrderStatus, string>;
 
-export const PAYMENT_METHOD = "card";
+const STATE_CASES = Object.entries(PAYMENT_STATE_OF).map(
+  ([status, state]) => `when '${status}' then '${state}'`,
+);
+
+/** For the schemas of both dialects; a change of it is a migration. */
+export const PAYMENTS_VIEW = `select order_id, 'card' as method, token,
+  case status ${STATE_CASES.join(" ")} end as state,
+  total_minor as amount_minor, refunded_minor, updated_at_ms from orders`;
 
 /** One row of a select over orders, its lines and its payment; JSON is parsed already. */
 export type OrderRow = {

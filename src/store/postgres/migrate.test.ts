@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { getTableColumns, getTableName, is } from "drizzle-orm";
-import { PgTable } from "drizzle-orm/pg-core";
+import { getViewConfig, PgTable, PgView } from "drizzle-orm/pg-core";
 
 import { startPostgres } from "../../../test/support/servers.ts";
 import type { TestPostgres } from "../../../test/support/servers.ts";
@@ -59,10 +59,15 @@ const columnsIn = (url: string) =>
   });
 
 const columnsOfSchema = Object.values({ ...control, ...shard })
-  .filter((value) => is(value, PgTable))
-  .flatMap((table) =>
-    Object.values(getTableColumns(table)).map((column) => `${getTableName(table)}.${column.name}`),
-  )
+  .flatMap((value: unknown) => {
+    if (is(value, PgTable)) {
+      const columns = Object.values(getTableColumns(value));
+      return columns.map((column) => `${getTableName(value)}.${column.name}`);
+    }
+    if (!is(value, PgView)) return [];
+    const { name, selectedFields } = getViewConfig(value);
+    return Object.keys(selectedFields).map((column) => `${name}.${column}`);
+  })
   .toSorted();
 
 describe("migrate", () => {

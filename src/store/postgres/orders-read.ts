@@ -8,35 +8,30 @@ import { orderOf } from "../order-row.ts";
 import type { OrderRow } from "../order-row.ts";
 import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
 import type { Drizzle, Statement } from "./connect.ts";
-import { orderLines, orders, payments } from "./schema/shard.ts";
+import { orders } from "./schema/shard.ts";
 
 /** A place in the list, newest first: what follows is older. */
 export type Position = { readonly createdAtMs: number; readonly orderId: string };
 
 const COLUMNS = {
   ...getTableColumns(orders),
-  token: payments.token,
   lines: sql<OrderRow["lines"]>`(
     select json_agg(json_build_array(l.sku, l.quantity, l.unit_price_minor) order by l.line)
-    from ${orderLines} l where l.order_id = ${orders.order_id})`,
+    from order_lines l where l.order_id = orders.order_id)`,
 };
 
 function select(drizzle: Drizzle, where: SQL | undefined) {
-  return drizzle
-    .select(COLUMNS)
-    .from(orders)
-    .innerJoin(payments, eq(payments.order_id, orders.order_id))
-    .where(where);
+  return drizzle.select(COLUMNS).from(orders).where(where);
 }
 
 /** As `COLUMNS`, for the look-ups that every checkout may need: texts that never vary. */
 const SELECT_ORDERS = `
   select o.order_id, o.shopper_id, o.merchant_id, o.sale_id, o.idempotency_key, o.fingerprint,
          o.status, o.currency, o.total_minor, o.refunded_minor, o.failure, o.contact, o.delivery,
-         o.created_at_ms, o.updated_at_ms, o.pay_until_ms, o.settled, p.token,
+         o.created_at_ms, o.updated_at_ms, o.pay_until_ms, o.settled, o.token,
          (select json_agg(json_build_array(l.sku, l.quantity, l.unit_price_minor) order by l.line)
           from order_lines l where l.order_id = o.order_id) as lines
-  from orders o join payments p using (order_id)`;
+  from orders o`;
 
 const SELECT_BY_ID = `${SELECT_ORDERS} where o.order_id = any ($1::text[])`;
 

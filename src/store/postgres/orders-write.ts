@@ -6,7 +6,7 @@
 
 import type { Order } from "../../core/order/order.ts";
 import type { Orders, Transition } from "../../core/ports/orders.ts";
-import { assertNewOrder, jsonOf, PAYMENT_METHOD, PAYMENT_STATE_OF } from "../order-row.ts";
+import { assertNewOrder, jsonOf } from "../order-row.ts";
 import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
 import type { Statement } from "./connect.ts";
 
@@ -33,10 +33,12 @@ const INSERT_ORDERS = `
   inserted as (
     insert into orders (order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
-                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled)
+                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
+                        token)
     select order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
            fingerprint, 'created', currency, total_minor, 0, contact::jsonb,
-           delivery::jsonb, created_at_ms, updated_at_ms, pay_until_ms, false
+           delivery::jsonb, created_at_ms, updated_at_ms, pay_until_ms, false,
+           token
     from input
     on conflict (shopper_id, idempotency_key) do nothing
     returning order_id
@@ -47,14 +49,6 @@ const INSERT_ORDERS = `
     from unnest($16::text[], $17::smallint[], $18::text[], $19::integer[], $20::bigint[])
       as l (order_id, line, sku, quantity, unit_price_minor)
     where (l.order_id in (select order_id from inserted)) is true
-  ),
-  inserted_payments as (
-    insert into payments (order_id, method, token, state, amount_minor, refunded_minor,
-                          updated_at_ms)
-    select i.order_id, '${PAYMENT_METHOD}', i.token, '${PAYMENT_STATE_OF.created}', i.total_minor,
-           0, i.updated_at_ms
-    from input i
-    where (i.order_id in (select order_id from inserted)) is true
   )
   select order_id from inserted`;
 
@@ -93,27 +87,19 @@ export function insertOrders(batch: readonly Order[]): Statement {
 const MOVE_ORDERS = `
   with input as materialized (
     select * from unnest(
-      $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::bigint[],
-      $8::bigint[], $9::text[]
-    ) as i (order_id, from_statuses, to_status, payment_state, at_ms, settled, pay_until_ms,
-            refunded_minor, failure)
-  ),
-  moved as (
-    update orders o
-    set status = i.to_status, updated_at_ms = i.at_ms, settled = i.settled,
-        pay_until_ms = coalesce(i.pay_until_ms, o.pay_until_ms),
-        refunded_minor = coalesce(i.refunded_minor, o.refunded_minor),
-        failure = coalesce(i.failure::jsonb, o.failure)
-    from input i
-    where o.order_id = i.order_id and o.status = any (string_to_array(i.from_statuses, ' '))
-    returning o.order_id, i.payment_state, i.at_ms, o.refunded_minor
-  ),
-  moved_payments as (
-    update payments p
-    set state = m.payment_state, updated_at_ms = m.at_ms, refunded_minor = m.refunded_minor
-    from moved m where p.order_id = m.order_id
+      $1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[],
+      $7::bigint[], $8::text[]
+    ) as i (order_id, from_statuses, to_status, at_ms, settled, pay_until_ms, refunded_minor,
+            failure)
   )
-  select order_id from moved`;
+  update orders o
+  set status = i.to_status, updated_at_ms = i.at_ms, settled = i.settled,
+      pay_until_ms = coalesce(i.pay_until_ms, o.pay_until_ms),
+      refunded_minor = coalesce(i.refunded_minor, o.refunded_minor),
+      failure = coalesce(i.failure::jsonb, o.failure)
+  from input i
+  where o.order_id = i.order_id and o.status = any (string_to_array(i.from_statuses, ' '))
+  returning o.order_id`;
 
 /** Returns  a row `order_id` for each order that was in a status it may come from. */
 export function moveOrders(batch: readonly Transition[]): Statement {
@@ -123,7 +109,6 @@ export function moveOrders(batch: readonly Transition[]): Statement {
       texts(batch, (step) => step.orderId),
       texts(batch, (step) => step.from.join(" ")),
       texts(batch, (step) => step.to),
-      texts(batch, (step) => PAYMENT_STATE_OF[step.to]),
       values(batch, (step) => step.atMs),
       values(batch, (step) => step.settled),
       values(batch, (step) => step.payUntilMs ?? null),

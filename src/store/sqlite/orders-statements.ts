@@ -4,7 +4,7 @@ import type { Database } from "bun:sqlite";
 
 import type { Order } from "../../core/order/order.ts";
 import type { Orders, Transition } from "../../core/ports/orders.ts";
-import { assertNewOrder, jsonOf, PAYMENT_METHOD, PAYMENT_STATE_OF } from "../order-row.ts";
+import { assertNewOrder, jsonOf } from "../order-row.ts";
 
 export type PaymentEvent = Parameters<Orders["recordPaymentEvent"]>[0];
 
@@ -29,16 +29,13 @@ function insertStatement(database: Database): OrderStatements["insert"] {
   const insertOrder = database.prepare<unknown, Value[]>(`
     insert into orders (order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
-                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled)
-    values (?, ?, ?, ?, ?, ?, ?, 'created', ?, ?, 0, ?, ?, ?, ?, ?, 0)
+                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
+                        token)
+    values (?, ?, ?, ?, ?, ?, ?, 'created', ?, ?, 0, ?, ?, ?, ?, ?, 0, ?)
     on conflict (shopper_id, idempotency_key) do nothing`);
   const insertLine = database.prepare<unknown, Value[]>(`
     insert into order_lines (order_id, line, sku, quantity, unit_price_minor)
     values (?, ?, ?, ?, ?)`);
-  const insertPayment = database.prepare<unknown, Value[]>(`
-    insert into payments (order_id, method, token, state, amount_minor, refunded_minor,
-                          updated_at_ms)
-    values (?, '${PAYMENT_METHOD}', ?, '${PAYMENT_STATE_OF.created}', ?, 0, ?)`);
   return (order) => {
     const { changes } = insertOrder.run(
       order.orderId,
@@ -55,29 +52,26 @@ function insertStatement(database: Database): OrderStatements["insert"] {
       order.createdAtMs,
       order.updatedAtMs,
       order.payUntilMs,
+      order.paymentToken,
     );
     if (changes === 0) return false;
     for (const [index, line] of order.lines.entries()) {
       insertLine.run(order.orderId, index, line.sku, line.quantity, line.unitPriceMinor);
     }
-    insertPayment.run(order.orderId, order.paymentToken, order.totalMinor, order.updatedAtMs);
     return true;
   };
 }
 
 function moveStatement(database: Database): OrderStatements["move"] {
-  const moveOrder = database.prepare<{ refunded_minor: number }, Value[]>(`
+  const moveOrder = database.prepare<unknown, Value[]>(`
     update orders
     set status = ?2, updated_at_ms = ?3, settled = ?4,
         pay_until_ms = coalesce(?5, pay_until_ms),
         refunded_minor = coalesce(?6, refunded_minor),
         failure = coalesce(?7, failure)
-    where order_id = ?1 and status in (select value from json_each(?8))
-    returning refunded_minor`);
-  const movePayment = database.prepare<unknown, Value[]>(`
-    update payments set state = ?, updated_at_ms = ?, refunded_minor = ? where order_id = ?`);
+    where order_id = ?1 and status in (select value from json_each(?8))`);
   return (step) => {
-    const moved = moveOrder.get(
+    const { changes } = moveOrder.run(
       step.orderId,
       step.to,
       step.atMs,
@@ -87,9 +81,7 @@ function moveStatement(database: Database): OrderStatements["move"] {
       jsonOf(step.failure),
       JSON.stringify(step.from),
     );
-    if (moved === null) return false;
-    movePayment.run(PAYMENT_STATE_OF[step.to], step.atMs, moved.refunded_minor, step.orderId);
-    return true;
+    return changes === 1;
   };
 }
 

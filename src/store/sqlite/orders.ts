@@ -18,7 +18,7 @@ import { verdictOf } from "../statement-verdict.ts";
 import type { SqliteDatabase, SqliteDrizzle } from "./open.ts";
 import { prepareOrderStatements } from "./orders-statements.ts";
 import type { OrderStatements, PaymentEvent } from "./orders-statements.ts";
-import { orderLines, orders, payments } from "./schema/shard.ts";
+import { orders } from "./schema/shard.ts";
 
 /** One line for all writes, so that those of a tick share a transaction in order of arrival. */
 type Write =
@@ -28,11 +28,10 @@ type Write =
 
 const COLUMNS = {
   ...getTableColumns(orders),
-  token: payments.token,
   lines: sql<string>`(
     select json_group_array(json(l.line)) from (
-      select json_array(sku, quantity, unit_price_minor) as line from ${orderLines}
-      where ${orderLines.order_id} = ${orders.order_id} order by ${orderLines.line}
+      select json_array(sku, quantity, unit_price_minor) as line from order_lines
+      where order_lines.order_id = orders.order_id order by order_lines.line
     ) l)`,
 };
 
@@ -166,11 +165,7 @@ export class SqliteOrders implements Orders {
 type SelectedRow = ReturnType<ReturnType<typeof select>["all"]>[number];
 
 function select(db: SqliteDrizzle, where: SQL | undefined) {
-  return db
-    .select(COLUMNS)
-    .from(orders)
-    .innerJoin(payments, eq(payments.order_id, orders.order_id))
-    .where(where);
+  return db.select(COLUMNS).from(orders).where(where);
 }
 
 function parsed(json: string | null): unknown {

@@ -7,11 +7,13 @@ import {
   integer,
   primaryKey,
   sqliteTable,
+  sqliteView,
   text,
   unique,
 } from "drizzle-orm/sqlite-core";
 
 import { ORDER_STATUSES } from "../../../core/order/order.ts";
+import { PAYMENTS_VIEW } from "../../order-row.ts";
 
 const minor = () => integer().notNull();
 const instant = () => integer().notNull();
@@ -38,6 +40,8 @@ export const orders = sqliteTable(
     updated_at_ms: instant(),
     pay_until_ms: instant(),
     settled: integer({ mode: "boolean" }).notNull(),
+    /** The gateway's, for one charge. */
+    token: text().notNull().default(""),
   },
   (table) => [
     unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
@@ -71,26 +75,16 @@ export const orderLines = sqliteTable(
   ],
 );
 
-/** Mirrors what the order's steps say of its money; moved by the same statement. */
-export const payments = sqliteTable(
-  "payments",
-  {
-    order_id: text().primaryKey(),
-    method: text().notNull(),
-    token: text().notNull(),
-    state: text().notNull(),
-    amount_minor: minor(),
-    refunded_minor: minor(),
-    updated_at_ms: instant(),
-  },
-  (table) => [
-    check("payments_amount_not_negative", sql`${table.amount_minor} >= 0`),
-    check(
-      "payments_refund_within_amount",
-      sql`${table.refunded_minor} >= 0 and ${table.refunded_minor} <= ${table.amount_minor}`,
-    ),
-  ],
-);
+/** The money of each order, read from the order itself, so it cannot disagree (ADR 0011). */
+export const payments = sqliteView("payments", {
+  order_id: text().notNull(),
+  method: text().notNull(),
+  token: text().notNull(),
+  state: text().notNull(),
+  amount_minor: minor(),
+  refunded_minor: minor(),
+  updated_at_ms: instant(),
+}).as(sql.raw(PAYMENTS_VIEW));
 
 export const paymentEvents = sqliteTable("payment_events", {
   event_id: text().primaryKey(),

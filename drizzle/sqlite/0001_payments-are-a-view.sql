@@ -1,0 +1,6 @@
+ALTER TABLE `orders` ADD `token` text DEFAULT '' NOT NULL;--> statement-breakpoint
+UPDATE `orders` SET `token` = (SELECT p.`token` FROM `payments` p WHERE p.`order_id` = `orders`.`order_id`);--> statement-breakpoint
+DROP TABLE `payments`;--> statement-breakpoint
+CREATE VIEW `payments` AS select order_id, 'card' as method, token,
+  case status when 'created' then 'none' when 'awaiting_payment' then 'pending' when 'paid' then 'paid' when 'failed' then 'not_paid' when 'refunding' then 'refunding' when 'refunded' then 'refunded' when 'cancelled' then 'not_paid' when 'fulfilled' then 'paid' end as state,
+  total_minor as amount_minor, refunded_minor, updated_at_ms from orders;
