@@ -158,8 +158,16 @@ function groupOf(book: StockBook, key: string): GroupState {
 function addHold(book: StockBook, sku: SkuState, event: Held): void {
   const { shopper, number, quantity, priceMinor, deadlineMs } = event;
   assert(number > sku.holdCount, "a hold's number was used before");
-  const open = { orderId: null, wasPinned: false };
-  insertHold(book, { sku, shopper, number, quantity, priceMinor, deadlineMs, ...open });
+  insertHold(book, {
+    sku,
+    shopper,
+    number,
+    quantity,
+    priceMinor,
+    deadlineMs,
+    orderId: null,
+    wasPinned: false,
+  });
   sku.holdCount = number;
 }
 

@@ -1,5 +1,5 @@
-import { CHUNK_BITS, type HoldChunk, PLACE_MASK, TAKEN, WAS_PINNED } from "./hold-chunk.ts";
-import type { NewHoldOf } from "./hold.ts";
+import { CHUNK_BITS, type HoldChunk, holdIn, TAKEN } from "./hold-chunk.ts";
+import type { HoldOf } from "./hold.ts";
 import type { TextSlab } from "./text-slab.ts";
 
 /**
@@ -43,24 +43,7 @@ export class FrozenHolds<Sku> {
     return bySku;
   }
 
-  at(place: number): NewHoldOf<Sku> {
-    return holdAt(this.#chunks[place >>> CHUNK_BITS]!, place & PLACE_MASK, this.#shoppers);
+  at(place: number): HoldOf<Sku> {
+    return holdIn(this.#chunks[place >>> CHUNK_BITS]!, place, this.#shoppers);
   }
-}
-
-export function holdAt<Sku>(
-  chunk: HoldChunk<Sku>,
-  place: number,
-  shoppers: TextSlab,
-): NewHoldOf<Sku> {
-  return {
-    sku: chunk.sku[place]!,
-    shopper: shoppers.read(chunk.shopper[place]!),
-    number: chunk.number[place]!,
-    quantity: chunk.quantity[place]!,
-    priceMinor: chunk.priceMinor[place]!,
-    deadlineMs: chunk.deadlineMs[place]!,
-    orderId: chunk.orderId.get(place) ?? null,
-    wasPinned: (chunk.flags[place]! & WAS_PINNED) !== 0,
-  };
 }

@@ -1,5 +1,8 @@
 // Some hundred holds side by side: the columns of a stretch of slots.
 
+import type { HoldOf } from "./hold.ts";
+import type { TextSlab } from "./text-slab.ts";
+
 /** A power of two: a slot is its chunk and its place in it, by a shift and a mask. */
 export const CHUNK_BITS = 9;
 export const SLOTS_PER_CHUNK = 1 << CHUNK_BITS;
@@ -42,4 +45,20 @@ export class HoldChunk<Sku> {
     copy.live = this.live;
     return copy;
   }
+}
+
+/** Hot path: no spread, which costs more than all else here. */
+export function holdIn<Sku>(chunk: HoldChunk<Sku>, slot: number, shoppers: TextSlab): HoldOf<Sku> {
+  const place = slot & PLACE_MASK;
+  return {
+    slot,
+    sku: chunk.sku[place]!,
+    shopper: shoppers.read(chunk.shopper[place]!),
+    number: chunk.number[place]!,
+    quantity: chunk.quantity[place]!,
+    priceMinor: chunk.priceMinor[place]!,
+    deadlineMs: chunk.deadlineMs[place]!,
+    orderId: chunk.orderId.get(place) ?? null,
+    wasPinned: (chunk.flags[place]! & WAS_PINNED) !== 0,
+  };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { type NewHold, SkuState } from "../state.ts";
+import { type Hold, type NewHold, SkuState } from "../state.ts";
 import type { FrozenHolds } from "./frozen-holds.ts";
 import { HoldTable } from "./hold-table.ts";
 
@@ -94,9 +94,22 @@ function take(table: HoldTable<SkuState>, model: Model, one: Step, number: numbe
   }
 }
 
+function withoutSlot({
+  sku: of,
+  number,
+  quantity,
+  priceMinor,
+  deadlineMs,
+  ...rest
+}: Hold): NewHold {
+  const { shopper: name, orderId, wasPinned } = rest;
+  return { sku: of, shopper: name, number, quantity, priceMinor, deadlineMs, orderId, wasPinned };
+}
+
 /** In the order of their numbers; a number is the step that made the hold. */
 function listOf(frozen: FrozenHolds<SkuState>): NewHold[] {
-  const holds = [...frozen.placesBySku().values()].flat().map((place) => frozen.at(place));
+  const places = [...frozen.placesBySku().values()].flat();
+  const holds = places.map((place): NewHold => withoutSlot(frozen.at(place)));
   frozen.thaw();
   return holds.sort((left, right) => left.number - right.number);
 }

@@ -10,10 +10,11 @@
 
 import { assert } from "../../assert.ts";
 import { DeadlineHeap } from "./deadlines.ts";
-import { FrozenHolds, holdAt } from "./frozen-holds.ts";
+import { FrozenHolds } from "./frozen-holds.ts";
 import {
   CHUNK_BITS,
   HoldChunk,
+  holdIn,
   PLACE_MASK,
   SLOTS_PER_CHUNK,
   TAKEN,
@@ -164,7 +165,7 @@ export class HoldTable<Sku extends { readonly key: string }> {
   }
 
   #at(slot: number): HoldOf<Sku> {
-    return { slot, ...holdAt(this.#chunkOf(slot), slot & PLACE_MASK, this.#shoppers) };
+    return holdIn(this.#chunkOf(slot), slot, this.#shoppers);
   }
 
   #chunkOf(slot: number): HoldChunk<Sku> {
