@@ -34,8 +34,8 @@ end
 
 function mint(secret: string, shopper: string, nowS: number): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const claims = { iss: "doorbuster", aud: "doorbuster", sub: shopper, role: "shopper" };
-  const body = { ...claims, iat: nowS, exp: nowS + 3_600, jti: shopper };
+  const ours = { aud: "doorbuster", iss: "doorbuster", jti: crypto.randomUUID() };
+  const body = { ...ours, sub: shopper, role: "shopper", exp: nowS + 3_600, iat: nowS };
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(body)}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }

@@ -8,7 +8,7 @@
 //   T4  the signature is compared in constant time and in its one canonical spelling
 
 import { SHOPPER_ID } from "../core/ids.ts";
-import { type FlatClaims, flatClaimsOf } from "./flat-claims.ts";
+import { type Claims, usualClaimsOf } from "./usual-claims.ts";
 
 export const TOKEN_BYTES_MAX = 1_024;
 export const TOKEN_LIFETIME_S_MAX = 24 * 60 * 60;
@@ -50,7 +50,7 @@ export class TokenCheck {
       this.#knownHeader = header;
     }
     const text = textOf(token.slice(headerDot + 1, signatureDot));
-    const claims = text === null ? null : (flatClaimsOf(text) ?? objectOf(text));
+    const claims = text === null ? null : (usualClaimsOf(text) ?? objectOf(text));
     return claims === null ? null : checkClaims(claims, nowS);
   }
 
@@ -66,7 +66,6 @@ export class TokenCheck {
 }
 
 type Json = Readonly<Record<string, unknown>>;
-type Claims = { readonly [key in keyof FlatClaims]?: unknown };
 
 function textOf(part: string): string | null {
   if (part.length % 4 === 1 || !BASE64URL.test(part)) return null;
