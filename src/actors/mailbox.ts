@@ -17,7 +17,7 @@ export type Envelope = {
  * What waits in one partition, in order of arrival (I6), with two bounds: new holds, and a reserve
  * for all else, so that money and returned stock never starve in a stampede.
  *
- * Hot path (bench/decide.ts): an array and a head index; it is cut when the head has passed half.
+ * Hot path (bench/hold.ts): an array and a head index; it is cut when the head has passed half.
  */
 export class Mailbox {
   #items: Envelope[] = [];

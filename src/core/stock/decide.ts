@@ -1,7 +1,7 @@
 // The decision: what one command comes to, at one time, in one state.
 //
 // Pure and synchronous: the same book, command and time give the same decision, and nothing is
-// changed. Hot path (bench/decide.ts): a refusal builds one small object, no Error, no text.
+// changed. Hot path (bench/hold.ts): a refusal builds one small object, no Error, no text.
 
 import { assert, unreachable } from "../assert.ts";
 import { HOLD_UNITS_MAX, STOCK_UNITS_MAX } from "../limits.ts";
