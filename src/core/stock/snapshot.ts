@@ -80,10 +80,12 @@ export class FrozenBook {
    * others should have their turn.
    */
   *pieces(): Generator<string | null> {
+    const places = new Map<SkuState, number[]>();
+    yield* this.#holds.gatherPlaces(places);
     let piece = [this.#head];
     let bytes = this.#head.length;
     let untilPause = SLICE_LINES;
-    for (const line of this.#lines()) {
+    for (const line of this.#lines(places)) {
       if (bytes + line.length > SNAPSHOT_PIECE_BYTES_MAX) {
         yield piece.join("");
         piece = [this.#head];
@@ -99,9 +101,8 @@ export class FrozenBook {
     yield piece.join("");
   }
 
-  *#lines(): Generator<string> {
+  *#lines(places: ReadonlyMap<SkuState, readonly number[]>): Generator<string> {
     for (const line of this.#groups) yield line;
-    const places = this.#holds.placesBySku();
     for (const { sku, line, orderIds, effects } of this.#skus) {
       yield line;
       for (const place of places.get(sku) ?? []) yield holdLine(this.#holds.at(place));

@@ -2,6 +2,9 @@ import { CHUNK_BITS, type HoldChunk, holdIn, TAKEN } from "./hold-chunk.ts";
 import type { HoldOf } from "./hold.ts";
 import type { TextSlab } from "./text-slab.ts";
 
+/** About half a millisecond. */
+const CHUNKS_PER_PAUSE = 64;
+
 /**
  * All holds as they were at one moment, whatever happens to the table meanwhile: it copies what it
  * changes while a view reads it. To be thawed when it is not needed any more.
@@ -26,9 +29,16 @@ export class FrozenHolds<Sku> {
   /** Where the holds of each SKU are, oldest first; what `at` takes. Cost: O(holds), no strings. */
   placesBySku(): ReadonlyMap<Sku, readonly number[]> {
     const bySku = new Map<Sku, number[]>();
-    let lastSku: Sku | null = null;
-    let lastPlaces: number[] = [];
+    for (const _ of this.gatherPlaces(bySku));
+    return bySku;
+  }
+
+  /** The same with a pause now and then: fills `bySku`. */
+  *gatherPlaces(bySku: Map<Sku, number[]>): Generator<null> {
     for (const [index, chunk] of this.#chunks.entries()) {
+      if (index % CHUNKS_PER_PAUSE === CHUNKS_PER_PAUSE - 1) yield null;
+      let lastSku: Sku | null = null;
+      let lastPlaces: number[] = [];
       for (let place = 0; place < chunk.used; place += 1) {
         const sku = chunk.sku[place]!;
         if ((chunk.flags[place]! & TAKEN) === 0 || sku === null) continue;
@@ -40,7 +50,6 @@ export class FrozenHolds<Sku> {
         lastPlaces.push((index << CHUNK_BITS) | place);
       }
     }
-    return bySku;
   }
 
   at(place: number): HoldOf<Sku> {
