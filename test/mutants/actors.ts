@@ -206,8 +206,8 @@ export const ACTOR_MUTANTS: readonly Mutant[] = [
   {
     name: "SKU keys are not counted in a batch's bytes",
     file: "src/core/stock/codec.ts",
-    find: "return this.#lines.length + this.#keyBytes;",
-    replace: "return this.#lines.length;",
+    find: "return this.#lineBytes + this.#keyBytes;",
+    replace: "return this.#lineBytes;",
   },
   {
     name: "money shares the bound of holds",

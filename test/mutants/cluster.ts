@@ -117,8 +117,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   {
     name: "sim: lapse twice",
     file: "src/core/stock/holds/deadlines.ts",
-    find: "      if (this.#isLive(thing, this.#times[0]!)) return thing;",
-    replace: "      if (thing !== undefined) return thing;",
+    find: "      if (this.#isLive(slot, this.#times[0]!)) return slot;",
+    replace: "      if (slot >= 0) return slot;",
   },
   {
     name: "sim: confirm after return",

@@ -61,7 +61,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "confirm from free stock over the limit",
     file: decide,
-    find: "const free = quantity <= availableOf(sku) && limitRefusal(sku, shopper, quantity) === null;",
+    find: "const free = quantity <= availableOf(sku) && limitRefusal(sku, shopper, asked) === null;",
     replace: "const free = quantity <= availableOf(sku);",
   },
   {
