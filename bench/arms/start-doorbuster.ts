@@ -6,9 +6,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import postgres from "postgres";
 
-import { partitionOf } from "../../src/core/ids.ts";
 import { PARTITIONS_DEFAULT } from "../../src/core/limits.ts";
-import { placementOf } from "../../src/core/placement.ts";
 import { descendantsOf, remember } from "../../test/support/cleanup.ts";
 import {
   startEngine,
@@ -21,8 +19,10 @@ import {
   type TestRedis,
 } from "../../test/support/servers.ts";
 import { applySale } from "../../test/support/world-of-servers.ts";
+import { until } from "../../test/support/world.ts";
 import { doorbusterBooks, type ReportedSku, type StoredBatch } from "../audit/doorbuster-books.ts";
 import { type ArmOptions, ArmSkipped, type Counters, type RunningArm, SALE } from "./arm.ts";
+import { ownerOf } from "./owner-of.ts";
 import { stagedKey, stagedSkus } from "./stage.ts";
 
 export type DoorbusterId =
@@ -58,7 +58,8 @@ export async function startDoorbuster(
   await applySale(first, apiKey, { sale: SALE, skus, holdFor: options.holdFor, payWithin: "60m" });
   const enginePids = engines.map(({ pid }) => pid);
   const ports = engines.map(({ port }) => port);
-  const hotPorts = id === "doorbuster-2-affine" ? [ports[ownerOfHot()] as number] : ports;
+  const hotPorts =
+    id === "doorbuster-2-affine" ? [ports[await ownerOfHot(world)] as number] : ports;
   const stored = () => everythingStored(engines);
   return {
     id,
@@ -154,11 +155,22 @@ async function startOnServers(
 
 const NODES = ["node-1", "node-2"] as const;
 
-/** Which node decides the hot SKU: everybody computes the same from the same list. */
-function ownerOfHot(): number {
-  const owners = placementOf(NODES, PARTITIONS_DEFAULT);
-  const owner = owners[partitionOf(SALE, "hot", null, PARTITIONS_DEFAULT)];
-  return owner === NODES[1] ? 1 : 0;
+/** The index of the node that decides the hot SKU, once both have their share. */
+async function ownerOfHot({ engines, apiKey, ground }: World): Promise<number> {
+  if (ground.nats === null) throw new Error("one node owns all");
+  const share = PARTITIONS_DEFAULT / NODES.length;
+  await until("both nodes have their share", async () => {
+    for (const engine of engines) {
+      const headers = { authorization: `Bearer ${apiKey}` };
+      const answer = await fetch(`${engine.url}/v1/admin/nodes`, { headers });
+      const { items } = (await answer.json()) as { items: readonly { partitions: number }[] };
+      if (!items.every(({ partitions }) => partitions === share)) return false;
+    }
+    return true;
+  });
+  const hot = { sale: SALE, sku: "hot", partitions: PARTITIONS_DEFAULT };
+  const owner = await ownerOf(ground.nats.url, hot);
+  return NODES.findIndex((name) => name === owner);
 }
 
 async function runCli(args: readonly string[], env: Record<string, string>): Promise<string> {

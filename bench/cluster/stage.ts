@@ -1,14 +1,12 @@
 // Three nodes under a load of shoppers who repeat once: what the cluster's measurements stand on.
 
-import { connect } from "nats";
-
-import { partitionOf } from "../../src/core/ids.ts";
 import { createTokens } from "../../src/http/tokens.ts";
 import { metricOf } from "../../test/support/audited-nodes.ts";
 import type { TestProgram } from "../../test/support/engine.ts";
 import { type Met, SteadyLoad } from "../../test/support/steady-load.ts";
 import { JWT_SECRET, startNodes, type WorldOfNodes } from "../../test/support/world-of-nodes.ts";
 import { until } from "../../test/support/world.ts";
+import { ownerOf } from "../arms/owner-of.ts";
 
 export const SALE = "drop";
 export const HOT = "hot";
@@ -49,16 +47,11 @@ export async function startStage(options: {
     thinkMs,
     token: async (id) => (await tokens.sign(id)).accessToken,
   });
-  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
   return {
     world,
     load,
     ownerOf: async (sku) => {
-      const manager = await connection.jetstreamManager();
-      const [stream] = (await manager.streams.list().next()).map(({ config }) => config.name);
-      const message = await manager.streams.getMessage(stream!, { last_by_subj: "$KV.*.members" });
-      const { placement } = message.json<{ placement: readonly string[] }>();
-      const id = placement[partitionOf(SALE, sku, null, partitions)] ?? "";
+      const id = await ownerOf(nats.url, { sale: SALE, sku, partitions });
       return Number(id.slice("node-".length)) - 1;
     },
     whole: (count = nodes.length) =>
@@ -69,7 +62,6 @@ export async function startStage(options: {
     },
     stop: async () => {
       await load.stop();
-      await connection.close();
       await world.stop();
     },
   };
