@@ -47,9 +47,10 @@ export function doorbusterBooks(
   for (const { skuKey, released, available, held, sold } of reported) {
     const state = skus.get(skuKey);
     counts.set(skuKey, { released, available });
-    const isAlike = state?.released === released && state.held === held && state.sold === sold;
+    const told = state?.rules.released;
+    const isAlike = told === released && state?.held === held && state.sold === sold;
     if (!isAlike && problems.length < 10) {
-      const ledger = `${state?.released}/${state?.held}/${state?.sold}`;
+      const ledger = `${told}/${state?.held}/${state?.sold}`;
       problems.push(`${skuKey}: state ${released}/${held}/${sold}, ledger ${ledger}`);
     }
   }

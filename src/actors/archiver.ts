@@ -143,9 +143,10 @@ export class Archiver {
 
   /** Since when its sale is over; Infinity while it is not. */
   #overAtMs(sku: SkuState, nowMs: number): number {
-    if (nowMs >= sku.endsAtMs) return sku.endsAtMs;
+    const { phase, endsAtMs } = sku.rules;
+    if (nowMs >= endsAtMs) return endsAtMs;
     const saleId = sku.key.slice(0, sku.key.indexOf("/"));
-    if (sku.phase !== "ended" && sku.phase !== "cancelled") {
+    if (phase !== "ended" && phase !== "cancelled") {
       this.#closedAtMs.delete(saleId);
       return Number.POSITIVE_INFINITY;
     }

@@ -4,7 +4,8 @@ import type { SkuCounts } from "../core/ports/stock.ts";
 import { type ArchivedSku, availableOf, type SkuState } from "../core/stock/state.ts";
 
 export function countsOf(sku: SkuState): SkuCounts {
-  const { key, released, held, paying, sold } = sku;
+  const { key, rules, held, paying, sold } = sku;
+  const { released } = rules;
   return { skuKey: key, released, available: availableOf(sku), held, paying, sold };
 }
 

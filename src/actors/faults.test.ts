@@ -124,7 +124,7 @@ function expectWithinLimits(book: StockBook): void {
     }
   }
   for (const sku of book.skus.values()) {
-    expect(sku.sold + sku.held).toBeLessThanOrEqual(sku.released);
+    expect(sku.sold + sku.held).toBeLessThanOrEqual(sku.rules.released);
   }
 }
 

@@ -193,7 +193,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
       return archived === undefined ? null : windowRefusal(archived, partition.nowMs());
     }
     if (state.held > 0) return null;
-    const closed = windowRefusal(state, partition.nowMs());
+    const closed = windowRefusal(state.rules, partition.nowMs());
     if (closed !== null) return closed;
     return availableOf(state) === 0 ? SOLD_OUT : null;
   }

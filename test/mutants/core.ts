@@ -11,14 +11,14 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "limit ignores bought units",
     file: decide,
-    find: "if (held + bought + more > sku.limit)",
-    replace: "if (held + more > sku.limit)",
+    find: "if (held + bought + more > sku.rules.limit)",
+    replace: "if (held + more > sku.rules.limit)",
   },
   {
     name: "limit ignores holds",
     file: decide,
-    find: "if (held + bought + more > sku.limit)",
-    replace: "if (bought + more > sku.limit)",
+    find: "if (held + bought + more > sku.rules.limit)",
+    replace: "if (bought + more > sku.rules.limit)",
   },
   {
     name: "group limit ignored",
@@ -99,8 +99,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "an older version configures",
     file: decide,
-    find: "if (command.version <= sku.version) {",
-    replace: "if (command.version < sku.version) {",
+    find: "if (command.version <= sku.rules.version) {",
+    replace: "if (command.version < sku.rules.version) {",
   },
   {
     name: "released may fall under what is sold and held",

@@ -224,13 +224,14 @@ function expectWithinLimit(book: StockBook, key: string, shopper: string): void 
   const sku = book.skus.get(key);
   if (sku === undefined || availableOf(sku) < 0) throw new Error(`${key}: oversold`);
   const owned = (book.holds.get(sku, shopper)?.quantity ?? 0) + (sku.bought.get(shopper) ?? 0);
-  if (owned > sku.limit) throw new Error(`${key}: ${shopper} has ${owned} of ${sku.limit}`);
+  const { limit } = sku.rules;
+  if (owned > limit) throw new Error(`${key}: ${shopper} has ${owned} of ${limit}`);
 }
 
 function countsIn(state: ReturnType<StockBook["skus"]["get"]>) {
   if (state === undefined) return null;
-  const { released, held, sold } = state;
-  return { released, available: availableOf(state), held, sold };
+  const { rules, held, sold } = state;
+  return { released: rules.released, available: availableOf(state), held, sold };
 }
 
 async function backupOf(world: Audited): Promise<Map<string, number>> {

@@ -106,9 +106,9 @@ function applyArchived(book: StockBook, key: string, event: Archived): number {
   const unit = sku.group === null ? [sku] : [...sku.group.skus];
   for (const one of unit) {
     assert(one.held === 0, "a SKU with holds was archived");
-    const { version, phase, startsAtMs, endsAtMs, released, sold } = one;
+    const { version, phase, startsAtMs, endsAtMs, released } = one.rules;
     const rules = { version, phase, startsAtMs, endsAtMs };
-    book.archived.set(one.key, { key: one.key, digest, ...rules, released, sold, group });
+    book.archived.set(one.key, { key: one.key, digest, ...rules, released, sold: one.sold, group });
     book.skus.delete(one.key);
   }
   if (group !== null) {
@@ -128,7 +128,7 @@ function applyConfigured(book: StockBook, key: string, event: Configured): numbe
     sku = new SkuState(key);
     book.skus.set(sku.key, sku);
   }
-  assert(event.version > sku.version, "a sale's version went back");
+  assert(event.version > sku.rules.version, "a sale's version went back");
   const before = availableOf(sku);
   sku.rules = book.rules.share(event);
   joinGroup(book, sku, event.group);

@@ -27,6 +27,7 @@ import type {
   UnpinOutcome,
 } from "./command.ts";
 import type { Lapsed, StockEvent } from "./event.ts";
+import type { SkuRules } from "./rules.ts";
 import {
   type ArchivedSku,
   availableOf,
@@ -105,7 +106,7 @@ export function nextLapse(
 
 /** What refuses new holds at `nowMs` whoever asks; null when the sale is open. */
 export function windowRefusal(
-  sku: Pick<SkuState, "phase" | "startsAtMs" | "endsAtMs">,
+  sku: Pick<SkuRules, "phase" | "startsAtMs" | "endsAtMs">,
   nowMs: number,
 ): HoldRefusal | null {
   if (nowMs < sku.startsAtMs) return NOT_OPEN;
@@ -139,8 +140,8 @@ function decideConfigure(
   assert(command.version >= 1, "a sale's versions start at 1");
   assert(command.released >= 0 && command.released <= STOCK_UNITS_MAX, "released is out of range");
   if (sku !== undefined) {
-    if (command.version <= sku.version) {
-      return { outcome: { kind: "unchanged", version: sku.version }, event: null };
+    if (command.version <= sku.rules.version) {
+      return { outcome: { kind: "unchanged", version: sku.rules.version }, event: null };
     }
     const minimum = sku.sold + sku.held;
     if (command.released < minimum) {
@@ -171,7 +172,7 @@ function decideHold(
       return kept(hold, quantity, { kind: "changed", shopper, quantity });
     }
   }
-  const closed = windowRefusal(sku, nowMs);
+  const closed = windowRefusal(sku.rules, nowMs);
   if (closed !== null) return no(closed);
 
   const mine = hold === null ? 0 : hold.quantity;
@@ -186,8 +187,8 @@ function decideHold(
   // Every check has passed. Below this line the units are granted; nothing may refuse.
   if (hold !== null) return kept(hold, quantity, { kind: "changed", shopper, quantity });
   const number = sku.holdCount + 1;
-  const { priceMinor } = sku;
-  const deadlineMs = nowMs + sku.holdMs;
+  const { priceMinor } = sku.rules;
+  const deadlineMs = nowMs + sku.rules.holdMs;
   return {
     outcome: {
       kind: "held",
@@ -230,7 +231,7 @@ function decidePin(
   }
   const deadlineMs = hold.wasPinned
     ? hold.deadlineMs
-    : Math.max(hold.deadlineMs, nowMs + sku.payMs);
+    : Math.max(hold.deadlineMs, nowMs + sku.rules.payMs);
   return {
     outcome: { kind: "pinned", deadlineMs },
     event: { kind: "pinned", shopper, orderId, deadlineMs },
@@ -284,8 +285,8 @@ function limitRefusal(
   { held, more }: { readonly held: number; readonly more: number },
 ): HoldRefusal | null {
   const bought = sku.bought.get(shopper) ?? 0;
-  if (held + bought + more > sku.limit) {
-    return { kind: "limit_reached", limit: sku.limit, held, bought };
+  if (held + bought + more > sku.rules.limit) {
+    return { kind: "limit_reached", limit: sku.rules.limit, held, bought };
   }
   const group = sku.group;
   if (group === null) return null;

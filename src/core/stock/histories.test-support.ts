@@ -139,8 +139,8 @@ export const opening: Step[] = KEYS.map((key) => ({
 export function summaryOf(book: StockBook): Record<string, unknown> {
   const summary: Record<string, unknown> = {};
   for (const [key, sku] of book.skus) {
-    const { released, sold, held, paying } = sku;
-    summary[key] = { released, sold, held, paying, available: availableOf(sku) };
+    const { rules, sold, held, paying } = sku;
+    summary[key] = { released: rules.released, sold, held, paying, available: availableOf(sku) };
   }
   for (const { key, released, sold } of book.archived.values()) {
     summary[key] = { released, sold, held: 0, paying: 0, available: released - sold };

@@ -20,6 +20,7 @@ import type { FrozenHolds } from "./holds/frozen-holds.ts";
 import { ownText } from "./own-text.ts";
 import {
   type ArchivedSku,
+  availableOf,
   emptyBook,
   emptyGroup,
   type GroupState,
@@ -153,8 +154,9 @@ export function encodeSku(sku: SkuState, put: (line: string) => void): void {
 }
 
 function skuLine(sku: SkuState): string {
-  const { key, version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku;
-  const { limit, priceMinor, released, holdCount, group } = sku;
+  const { key, holdCount, group } = sku;
+  const { version, phase, startsAtMs, endsAtMs, holdMs, payMs } = sku.rules;
+  const { limit, priceMinor, released } = sku.rules;
   const rules = `${version}\t${phase}\t${startsAtMs}\t${endsAtMs}\t${holdMs}\t${payMs}`;
   const counts = `${limit}\t${priceMinor}\t${released}\t${holdCount}`;
   return `\nS\t${key}\t${rules}\t${counts}\t${group === null ? "" : group.key}`;
@@ -269,7 +271,7 @@ function decodeOfSku(book: StockBook, sku: SkuState | null, fields: readonly str
   const state = orderStateOf(fields[4]);
   ordersToChange(sku).set(textOf(fields[1]), { shopper, quantity, state });
   if (state === "sold") countBought(sku, shopper, quantity);
-  assert(sku.sold + sku.held <= sku.released, "a snapshot holds more than was released");
+  assert(availableOf(sku) >= 0, "a snapshot holds more than was released");
 }
 
 function orderStateOf(text: string | undefined): OrderState {

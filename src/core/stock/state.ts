@@ -77,42 +77,6 @@ export class SkuState {
     this.key = ownText(key);
   }
 
-  get version(): number {
-    return this.rules.version;
-  }
-
-  get phase(): Phase {
-    return this.rules.phase;
-  }
-
-  get startsAtMs(): number {
-    return this.rules.startsAtMs;
-  }
-
-  get endsAtMs(): number {
-    return this.rules.endsAtMs;
-  }
-
-  get holdMs(): number {
-    return this.rules.holdMs;
-  }
-
-  get payMs(): number {
-    return this.rules.payMs;
-  }
-
-  get limit(): number {
-    return this.rules.limit;
-  }
-
-  get priceMinor(): number {
-    return this.rules.priceMinor;
-  }
-
-  get released(): number {
-    return this.rules.released;
-  }
-
   get sold(): number {
     return this.trade.sold;
   }
@@ -214,6 +178,6 @@ export function ordersToChange(sku: SkuState): Map<string, OrderEffect> {
   return trade.orders as Map<string, OrderEffect>;
 }
 
-export function availableOf(sku: Pick<SkuState, "released" | "sold" | "held">): number {
-  return sku.released - sku.sold - sku.held;
+export function availableOf({ rules, sold, held }: SkuState): number {
+  return rules.released - sold - held;
 }
