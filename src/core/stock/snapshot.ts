@@ -33,8 +33,8 @@ import {
   type StockBook,
 } from "./state.ts";
 
-/** Lines that are written between two looks at the clock's other business: about a millisecond. */
-const SLICE_LINES = 2_000;
+/** Lines that are written between two pauses: about half a millisecond. */
+const SLICE_LINES = 1_000;
 
 /** A SKU's own line, and what was under it. */
 type FrozenSku = {
