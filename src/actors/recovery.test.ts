@@ -16,7 +16,7 @@ import {
 } from "../../test/support/actors.ts";
 import { Fault } from "../core/errors.ts";
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
-import type { Journal, Snapshot, Term } from "../core/ports/journal.ts";
+import type { Journal, Term } from "../core/ports/journal.ts";
 import { decodeBook, encodeBook } from "../core/stock/snapshot.ts";
 import { recover } from "./recovery.ts";
 
@@ -138,46 +138,61 @@ describe("recovery", () => {
   });
 });
 
+/** A partition whose journal is worth a snapshot, which the next turn begins. */
+async function bigBook() {
+  const bed = await nodeBed();
+  const name = "n".repeat(64);
+  const refs = Array.from({ length: 48_000 }, (_, i) => ({
+    key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
+    partition: 0,
+  }));
+  for (let from = 0; from < refs.length; from += 8_000) {
+    const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
+    await bed.runtime.settle();
+    expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
+  }
+  const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
+  expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
+  return { bed, ref: refs[0]!, skuCount: refs.length };
+}
+
 describe("snapshots and trims", () => {
   test("a big journal gets a snapshot in the background, and is cut behind the ledger", async () => {
-    const bed = await nodeBed();
-    const name = "n".repeat(64);
-    const refs = Array.from({ length: 48_000 }, (_, i) => ({
-      key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
-      partition: 0,
-    }));
-    for (let from = 0; from < refs.length; from += 8_000) {
-      const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
-      await bed.runtime.settle();
-      expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
-    }
-    const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
-    expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
-    const ref = refs[0]!;
-    bed.hand.hold("writeSnapshot");
-    // The text is made in slices, between which the book goes on: s2 is held before the last one.
-    const both = bed.node.ask(ref, holdOf("s1")).then(() => bed.node.ask(ref, holdOf("s2")));
-    await bed.runtime.settle();
-    expect((await both).kind).toBe("held");
-    const { call, seq } = { call: bed.hand.take(), seq: bed.node.partitions[0]!.seq };
-    const snapshot = call.given[1] as Snapshot;
-    expect(snapshot.seq).toBe(seq - 2);
-    const { book } = decodeBook(snapshot.pieces);
-    expect([book.skus.size, book.holds.size]).toEqual([refs.length, 0]);
-    // The write takes its time; nobody's answer waits for it.
+    const { bed, ref, skuCount } = await bigBook();
+    // The text is made in slices with pauses, in which the book goes on.
+    await bed.told(holdOf("s1"), ref);
+    await bed.told(holdOf("s2"), ref);
     await bed.told({ kind: "give_back", shopper: "s2" }, ref);
-    bed.ledger.storedSeq = seq - 3;
-    await call.release();
-    await bed.runtime.settle();
+    const { seq } = bed.node.partitions[0]!;
+    bed.ledger.storedSeq = seq - 4;
+    expect(bed.model.dump()[0]!.snapshot).toBeNull();
+    await bed.runtime.advance(400);
+    const snapshot = bed.model.dump()[0]!.snapshot!;
+    expect(snapshot.seq).toBe(seq - 3);
+    const { book } = decodeBook(snapshot.pieces);
+    expect([book.skus.size, book.holds.size]).toEqual([skuCount, 0]);
     const first = () => bed.model.dump()[0]!.entries[0]!.seq;
-    expect(first()).toBe(seq - 2);
+    expect(first()).toBe(seq - 3);
     // The ledger goes on, and the journal is cut behind it, never before it, nor the snapshot.
-    bed.ledger.storedSeq = seq + 1;
+    bed.ledger.storedSeq = seq;
     await bed.runtime.advance(5_100);
-    expect(first()).toBe(seq - 1);
+    expect(first()).toBe(seq - 2);
     const before = await bookOf(bed);
     await restart(bed);
     expect(await bookOf(bed)).toEqual(before);
+  });
+
+  test("a stop waits for the snapshot under way, which makes no more pauses, and takes its own", async () => {
+    const { bed, ref } = await bigBook();
+    await bed.told(holdOf("s1"), ref);
+    await bed.told(holdOf("s2"), ref);
+    const stopped = hear(bed.node.stop().then(() => "stopped"));
+    await bed.runtime.advance(10);
+    expect(stopped.value).toBe("stopped");
+    const { seq, snapshot, released } = bed.model.dump()[0]!;
+    expect([snapshot?.seq, released]).toEqual([seq, 1]);
+    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
+    expect(written.map(({ fields }) => fields["result"])).toEqual(["done", "done"]);
   });
 
   test("a snapshot is never taken with a batch in flight", async () => {
@@ -193,9 +208,9 @@ describe("snapshots and trims", () => {
     await bed.runtime.settle();
     const snapshot = bed.hand.take();
     expect(snapshot.given[1]).toMatchObject({ seq: 2 });
-    expect((snapshot.given[1] as Snapshot).pieces.join()).toContain("\nH\ts1\t");
     await snapshot.release();
     await bed.runtime.settle();
+    expect(bed.model.dump()[0]!.snapshot!.pieces.join()).toContain("\nH\ts1\t");
     expect(stopped.value).toBe("stopped");
   });
 

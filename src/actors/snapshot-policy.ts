@@ -41,7 +41,9 @@ export class SnapshotPolicy {
   #lastBytes = 0;
   #storedSeq = 0;
   #trimmedSeq = 0;
-  #isWriting = false;
+  #writing: Promise<void> | null = null;
+  /** Somebody waits for the snapshot: no pauses. */
+  #isUrgent = false;
   #trimAtMs = 0;
 
   constructor(partition: number, host: PartitionHost) {
@@ -53,6 +55,7 @@ export class SnapshotPolicy {
     this.#bytesSince = recovered.replayedBytes;
     this.#storedSeq = recovered.snapshotSeq;
     this.#trimmedSeq = 0;
+    this.#isUrgent = false;
   }
 
   grew(bytes: number): void {
@@ -61,66 +64,74 @@ export class SnapshotPolicy {
 
   /** Called with nothing in flight. Freezes now, writes later. */
   beforeTurn(term: Term, state: Written, waitingCount: number): void {
-    if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#isWriting) return;
+    if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#writing !== null) return;
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    void this.#write(term, state, () => this.#host.runtime.pause(SLICE_PAUSE_MS));
+    void this.#write(term, state);
   }
 
   tick(term: Term | null, monotonicMs: number): void {
-    if (term === null || this.#isWriting || monotonicMs < this.#trimAtMs) return;
+    if (term === null || this.#writing !== null || monotonicMs < this.#trimAtMs) return;
     this.#trimAtMs = monotonicMs + TRIM_EVERY_MS;
     void this.#trim(term);
   }
 
   /** Before a clean end, so that the next owner has little or nothing to replay. */
   async last(term: Term, state: Written, isHandOff: boolean): Promise<void> {
-    if (state.seq === this.#storedSeq || this.#isWriting) return;
+    this.#isUrgent = true;
+    await this.#writing;
+    if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    await this.#write(term, state, () => this.#nextTurn());
+    await this.#write(term, state);
   }
 
-  /** `between` slices of the text. */
-  async #write(
-    term: Term,
-    { book, seq, lastAtMs }: Written,
-    between: () => Promise<void>,
-  ): Promise<void> {
-    this.#isWriting = true;
+  /** Freezes the book before it returns. */
+  async #write(term: Term, state: Written): Promise<void> {
     this.#bytesSince = 0;
-    const frozen = new FrozenBook(book, lastAtMs, this.#host.writtenFormat());
-    try {
-      const pieces: string[] = [];
-      for (const piece of frozen.pieces()) {
-        if (piece !== null) pieces.push(piece);
-        else await between();
-      }
-      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      const result = await this.#host.journal.writeSnapshot(term, { seq, pieces });
-      if (result.kind === "done") {
-        this.#storedSeq = seq;
-        this.#lastBytes = bytes;
-      }
-      this.#host.log.info(
-        { partition: this.#partition, seq, bytes, result: result.kind },
-        "snapshot written",
-      );
-    } catch (cause) {
-      // The journal still has everything: a later one will do.
-      this.#host.log.warn({ partition: this.#partition, err: String(cause) }, "snapshot failed");
-    } finally {
-      this.#isWriting = false;
-      frozen.thaw();
-    }
+    const frozen = new FrozenBook(state.book, state.lastAtMs, this.#host.writtenFormat());
+    this.#writing = this.#writeFrozen(term, state.seq, frozen);
+    await this.#writing;
+    this.#writing = null;
+    frozen.thaw();
     await this.#trim(term);
   }
 
-  /** Somebody waits for this one: others have their turn, and no more. */
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#host.runtime.soon(resolve));
+  /** Never rejects. */
+  async #writeFrozen(term: Term, seq: number, frozen: FrozenBook): Promise<void> {
+    const { journal, log } = this.#host;
+    const partition = this.#partition;
+    let bytes = 0;
+    const pieces = this.#piecesOf(frozen, (piece) => {
+      bytes += piece.length;
+    });
+    try {
+      const { kind } = await journal.writeSnapshot(term, { seq, pieces });
+      if (kind === "done") {
+        this.#storedSeq = seq;
+        this.#lastBytes = bytes;
+      }
+      log.info({ partition, seq, bytes, result: kind }, "snapshot written");
+    } catch (cause) {
+      // The journal still has everything: a later one will do.
+      log.warn({ partition, err: String(cause) }, "snapshot failed");
+    }
+  }
+
+  /** A slice, a pause, and so on, unless somebody waits: then others have their turn, no more. */
+  async *#piecesOf(frozen: FrozenBook, onPiece: (piece: string) => void): AsyncGenerator<string> {
+    for (const piece of frozen.pieces()) {
+      if (piece !== null) {
+        onPiece(piece);
+        yield piece;
+      } else if (this.#isUrgent) {
+        await new Promise<void>((go) => this.#host.runtime.soon(go));
+      } else {
+        await this.#host.runtime.pause(SLICE_PAUSE_MS);
+      }
+    }
   }
 
   async #trim(term: Term): Promise<void> {

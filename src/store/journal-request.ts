@@ -8,7 +8,7 @@ import {
   SNAPSHOT_PIECE_BYTES_MAX,
   STOCK_UNITS_MAX,
 } from "../core/limits.ts";
-import type { Commit, Snapshot, Term } from "../core/ports/journal.ts";
+import type { Commit, NewSnapshot, Term } from "../core/ports/journal.ts";
 
 /** A SKU's available units stay far inside 2^53, so that doubles (Lua, JavaScript) are exact. */
 const DELTA_UNITS_MAX = STOCK_UNITS_MAX;
@@ -52,13 +52,27 @@ export function assertCommit(request: Commit): void {
   }
 }
 
-export function assertSnapshot(term: Term, snapshot: Snapshot): void {
+export type SnapshotPiece = {
+  /** From 0. */
+  readonly index: number;
+  readonly bytes: string;
+  readonly isLast: boolean;
+};
+
+/** One piece after the other, each when the next is there or there is none. */
+export async function* piecesOf(term: Term, snapshot: NewSnapshot): AsyncGenerator<SnapshotPiece> {
   assertTerm(term);
   assert(Number.isSafeInteger(snapshot.seq) && snapshot.seq >= 1, "a snapshot has a batch in it");
-  assert(snapshot.pieces.length >= 1, "a snapshot has a piece");
-  for (const piece of snapshot.pieces) {
-    assert(piece.length <= SNAPSHOT_PIECE_BYTES_MAX, "a piece is within its limit of bytes");
+  let index = -1;
+  let before = "";
+  for await (const bytes of snapshot.pieces) {
+    assert(bytes.length <= SNAPSHOT_PIECE_BYTES_MAX, "a piece is within its limit of bytes");
+    if (index >= 0) yield { index, bytes: before, isLast: false };
+    index += 1;
+    before = bytes;
   }
+  assert(index >= 0, "a snapshot has a piece");
+  yield { index, bytes: before, isLast: true };
 }
 
 export function assertLedgerSeq(ledgerSeq: number): void {

@@ -53,6 +53,46 @@ export function journalUpkeepSuite(harness: JournalHarness): void {
         expect(await bed.journal.snapshotOf(P)).toEqual(next);
       });
 
+      test("is stored as it is made: commits go between, and a part of it is never read", async () => {
+        const term = await bed.prepared(2);
+        const old = { seq: 1, pieces: ["old"] };
+        await bed.journal.writeSnapshot(term, old);
+        const { journal } = bed;
+        async function* pieces() {
+          yield "one";
+          expect(await journal.commit(batch(term, 3))).toMatchObject({ kind: "committed" });
+          yield "two";
+          expect(await journal.snapshotOf(P)).toEqual(old);
+          yield "three";
+        }
+        const made = { seq: 2, pieces: pieces() };
+        expect(await journal.writeSnapshot(term, made)).toEqual({ kind: "done" });
+        const stored = { seq: 2, pieces: ["one", "two", "three"] };
+        expect(await journal.snapshotOf(P)).toEqual(stored);
+      });
+
+      test("one that is fenced on its way leaves the old one, and nothing to the next", async () => {
+        const term = await bed.prepared(3);
+        const old = { seq: 1, pieces: ["old"] };
+        await bed.journal.writeSnapshot(term, old);
+        const { journal } = bed;
+        async function* pieces() {
+          yield "one";
+          yield "two";
+          await claimed(journal, { view: 2, owner: "node-2" });
+          yield "three";
+          yield "four";
+        }
+        const answer = { kind: "fenced", view: 2, claim: 2, owner: "node-2" } as const;
+        expect(await journal.writeSnapshot(term, { seq: 2, pieces: pieces() })).toEqual(answer);
+        expect(await journal.snapshotOf(P)).toEqual(old);
+        const next = { ...term, view: 2, claim: 2, owner: "node-2" };
+        const whole = { seq: 2, pieces: ["whole"] };
+        expect(await journal.writeSnapshot(next, whole)).toEqual({ kind: "done" });
+        expect(await journal.snapshotOf(P)).toEqual(whole);
+        expect((await bed.open.dump())[P]?.snapshot).toEqual(whole);
+      });
+
       test("a seq not above the stored one is stale", async () => {
         const term = await bed.prepared(3);
         await bed.journal.writeSnapshot(term, { seq: 2, pieces: ["two"] });

@@ -133,7 +133,7 @@ function dumpTables(database: Database): JournalDump {
     "SELECT seq FROM snapshot WHERE partition = ?",
   );
   const pieces = database.query<{ bytes: string }, [number]>(
-    "SELECT bytes FROM snapshot_piece WHERE partition = ? ORDER BY piece",
+    "SELECT bytes FROM snapshot_piece WHERE partition = ? ORDER BY seq, piece",
   );
   for (const { partition, ...fence } of fences.all()) {
     const seq = snapshot.get(partition)?.seq;

@@ -133,8 +133,10 @@ export class JournalLink implements Journal {
     return this.#call("bulk", () => this.#store.model.snapshotOf(partition));
   }
 
-  writeSnapshot(...request: Parameters<Journal["writeSnapshot"]>) {
-    return this.#call("bulk", () => this.#store.model.writeSnapshot(...request));
+  async writeSnapshot(...[term, { seq, pieces }]: Parameters<Journal["writeSnapshot"]>) {
+    // Made while time goes on; a call that is executed twice has the same ones.
+    const snapshot = { seq, pieces: await Array.fromAsync(pieces) };
+    return this.#call("bulk", () => this.#store.model.writeSnapshot(term, snapshot));
   }
 
   trim(...request: Parameters<Journal["trim"]>) {

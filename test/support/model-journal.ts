@@ -12,6 +12,7 @@ import type {
   FencedWrite,
   Journal,
   JournalEntry,
+  NewSnapshot,
   Snapshot,
   Term,
 } from "../../src/core/ports/journal.ts";
@@ -20,8 +21,8 @@ import {
   assertCommit,
   assertLedgerSeq,
   assertPartition,
-  assertSnapshot,
   assertTerm,
+  piecesOf,
 } from "../../src/store/journal-request.ts";
 
 type Partition = {
@@ -163,15 +164,16 @@ export class ModelJournal implements Journal {
     return this.#find(number)?.snapshot ?? null;
   }
 
-  async writeSnapshot(term: Term, snapshot: Snapshot): Promise<FencedWrite> {
-    assertSnapshot(term, snapshot);
+  async writeSnapshot(term: Term, snapshot: NewSnapshot): Promise<FencedWrite> {
+    const pieces: string[] = [];
+    for await (const { bytes } of piecesOf(term, snapshot)) pieces.push(bytes);
     const partition = this.#find(term.partition);
     if (partition === null) return { kind: "no_state" };
     if (!isOf(partition, term)) return fencedOf(partition);
     if (snapshot.seq > partition.seq) return { kind: "stale", seq: partition.seq };
     const storedSeq = partition.snapshot?.seq ?? 0;
     if (snapshot.seq <= storedSeq) return { kind: "stale", seq: storedSeq };
-    partition.snapshot = { seq: snapshot.seq, pieces: [...snapshot.pieces] };
+    partition.snapshot = { seq: snapshot.seq, pieces };
     return { kind: "done" };
   }
 

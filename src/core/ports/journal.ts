@@ -69,6 +69,12 @@ export type JournalEntry = { readonly seq: number; readonly claim: number; reado
 
 export type Snapshot = { readonly seq: number; readonly pieces: readonly string[] };
 
+/** A snapshot that is being made: at least one piece, each when its writer has time for it. */
+export type NewSnapshot = {
+  readonly seq: number;
+  readonly pieces: Iterable<string> | AsyncIterable<string>;
+};
+
 export type FencedWrite =
   | { readonly kind: "done" }
   | Fenced
@@ -95,8 +101,8 @@ export interface Journal {
   /** Entries from `fromSeq` on, in order, at most about `bytesMax` (at least one if there is any). */
   read(partition: number, fromSeq: number, bytesMax: number): Promise<readonly JournalEntry[]>;
   snapshotOf(partition: number): Promise<Snapshot | null>;
-  /** Stores the pieces, then switches to them. */
-  writeSnapshot(term: Term, snapshot: Snapshot): Promise<FencedWrite>;
+  /** Stores the pieces as they come, then switches to them: a part of a snapshot is never read. */
+  writeSnapshot(term: Term, snapshot: NewSnapshot): Promise<FencedWrite>;
   /** Drops entries up to min(stored snapshot's seq, `ledgerSeq`). */
   trim(term: Term, ledgerSeq: number): Promise<FencedWrite>;
   /** Marks a clean hand-off: nothing of this term is in flight. */

@@ -13,6 +13,7 @@ import type {
   FencedWrite,
   Journal,
   JournalEntry,
+  NewSnapshot,
   Snapshot,
   Term,
 } from "../../core/ports/journal.ts";
@@ -20,8 +21,8 @@ import {
   assertClaimRequest,
   assertCommit,
   assertLedgerSeq,
-  assertSnapshot,
   assertTerm,
+  piecesOf,
 } from "../journal-request.ts";
 import { ConnectionKeeper, type Log } from "./connection-keeper.ts";
 import { keysOf } from "./keys.ts";
@@ -172,16 +173,15 @@ export class RedisJournal implements Journal {
   }
 
   /** Each piece is a call of its own; the last one switches. */
-  async writeSnapshot(term: Term, snapshot: Snapshot): Promise<FencedWrite> {
-    assertSnapshot(term, snapshot);
+  async writeSnapshot(term: Term, snapshot: NewSnapshot): Promise<FencedWrite> {
     const { fence, snapshot: stored, staging } = keysOf(term.partition);
     const keys = [fence, stored, staging];
     const seq = String(snapshot.seq);
     const attempt = crypto.randomUUID();
-    const about = [...termArgv(term), seq, attempt, String(snapshot.pieces.length)];
-    const connection = await this.#bulk.get();
-    for (const [index, piece] of snapshot.pieces.entries()) {
-      const argv = [...about, String(index), piece];
+    const about = [...termArgv(term), seq, attempt];
+    for await (const { index, bytes, isLast } of piecesOf(term, snapshot)) {
+      const connection = await this.#bulk.get();
+      const argv = [...about, String(index), bytes, isLast ? "1" : "0"];
       const [kind, ...fields] = await connection.run("snapshot", keys, argv);
       if (kind === "ATTEMPT") {
         // Only a second writer of the same term can do this; the stored snapshot is untouched.

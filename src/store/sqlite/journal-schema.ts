@@ -6,7 +6,7 @@ import { Fault } from "../../core/errors.ts";
 import { makePrivateFile } from "./private-file.ts";
 
 /** `PRAGMA user_version` of the file; another number is another format. */
-const JOURNAL_FILE_VERSION = 1;
+const JOURNAL_FILE_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE fence (
@@ -36,12 +36,26 @@ const SCHEMA = `
     partition INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL
   ) STRICT;
+`;
+
+/** Of the snapshot that is stored and of the one that is being written. */
+const PIECES = `
   CREATE TABLE snapshot_piece (
     partition INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
     piece INTEGER NOT NULL,
     bytes TEXT NOT NULL,
-    PRIMARY KEY (partition, piece)
+    PRIMARY KEY (partition, seq, piece)
   ) STRICT;
+`;
+
+/** Version 1 had no pieces but those of the stored snapshot. */
+const FROM_VERSION_1 = `
+  ALTER TABLE snapshot_piece RENAME TO snapshot_piece_1;
+  ${PIECES}
+  INSERT INTO snapshot_piece (partition, seq, piece, bytes)
+    SELECT partition, seq, piece, bytes FROM snapshot_piece_1 JOIN snapshot USING (partition);
+  DROP TABLE snapshot_piece_1;
 `;
 
 /**
@@ -82,13 +96,18 @@ function makeTables(database: Database, path: string): void {
   const row = database.query<{ user_version: number }, []>("PRAGMA user_version").get();
   const version = row?.user_version ?? 0;
   if (version === JOURNAL_FILE_VERSION) return;
+  if (version === 1) {
+    database.run(FROM_VERSION_1);
+    database.run(`PRAGMA user_version = ${JOURNAL_FILE_VERSION}`);
+    return;
+  }
   const tables = database
     .query<{ count: number }, []>("SELECT count(*) AS count FROM sqlite_schema")
     .get();
   if (version !== 0 || tables?.count !== 0) {
     throw new Fault("config_invalid", `${path} is no journal of format ${JOURNAL_FILE_VERSION}`);
   }
-  database.run(SCHEMA);
+  database.run(SCHEMA + PIECES);
   database.run(`PRAGMA user_version = ${JOURNAL_FILE_VERSION}`);
 }
 

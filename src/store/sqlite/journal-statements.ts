@@ -34,9 +34,10 @@ export type JournalStatements = {
   readonly trim: Row<unknown, [partition: number, seq: number]>;
   readonly snapshotSeq: Row<{ seq: number }, [partition: number]>;
   readonly setSnapshotSeq: Row<unknown, [partition: number, seq: number]>;
-  readonly pieces: Row<{ bytes: string }, [partition: number]>;
-  readonly dropPieces: Row<unknown, [partition: number]>;
-  readonly addPiece: Row<unknown, [partition: number, piece: number, bytes: string]>;
+  readonly pieces: Row<{ bytes: string }, [partition: number, seq: number]>;
+  readonly piece: Row<{ piece: number }, [partition: number, seq: number, piece: number]>;
+  readonly addPiece: Row<unknown, [partition: number, seq: number, piece: number, bytes: string]>;
+  readonly dropOtherPieces: Row<unknown, [partition: number, seq: number]>;
 };
 
 export function prepareStatements(database: Database): JournalStatements {
@@ -73,10 +74,17 @@ export function prepareStatements(database: Database): JournalStatements {
       `INSERT INTO snapshot (partition, seq) VALUES (?, ?)
          ON CONFLICT (partition) DO UPDATE SET seq = excluded.seq`,
     ),
-    pieces: database.prepare("SELECT bytes FROM snapshot_piece WHERE partition = ? ORDER BY piece"),
-    dropPieces: database.prepare("DELETE FROM snapshot_piece WHERE partition = ?"),
+    pieces: database.prepare(
+      "SELECT bytes FROM snapshot_piece WHERE partition = ? AND seq = ? ORDER BY piece",
+    ),
+    piece: database.prepare(
+      "SELECT piece FROM snapshot_piece WHERE partition = ? AND seq = ? AND piece = ?",
+    ),
     addPiece: database.prepare(
-      "INSERT INTO snapshot_piece (partition, piece, bytes) VALUES (?, ?, ?)",
+      "INSERT INTO snapshot_piece (partition, seq, piece, bytes) VALUES (?, ?, ?, ?)",
+    ),
+    dropOtherPieces: database.prepare(
+      "DELETE FROM snapshot_piece WHERE partition = ? AND seq <> ?",
     ),
   };
 }

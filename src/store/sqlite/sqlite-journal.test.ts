@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -108,10 +109,54 @@ describe("one file, one engine", () => {
     expect(fault.message).toContain(path);
   });
 
+  test("a file of version 1 is taken over, with its snapshot", async () => {
+    const journal = new SqliteJournal({ path, clock });
+    const term = await claimed(journal, 3);
+    await journal.commit(batch(term, 1));
+    await journal.writeSnapshot(term, { seq: 1, pieces: ["one", "two"] });
+    await journal.close();
+    const old = new Database(path);
+    old.run(`
+      DROP TABLE snapshot_piece;
+      CREATE TABLE snapshot_piece (
+        partition INTEGER NOT NULL,
+        piece INTEGER NOT NULL,
+        bytes TEXT NOT NULL,
+        PRIMARY KEY (partition, piece)
+      ) STRICT;
+      INSERT INTO snapshot_piece VALUES (3, 0, 'one'), (3, 1, 'two');
+      PRAGMA user_version = 1;`);
+    old.close();
+    for (let opened = 0; opened < 2; opened++) {
+      const again = new SqliteJournal({ path, clock });
+      expect(await again.snapshotOf(3)).toEqual({ seq: 1, pieces: ["one", "two"] });
+      expect(await again.read(3, 1, 100)).toMatchObject([{ seq: 1, bytes: "bytes 1" }]);
+      await again.close();
+    }
+  });
+
   test("a folder that is not there is store_unavailable", () => {
     path = join(folder, "missing", "journal.sqlite");
     expect(faultOfOpen().code).toBe("store_unavailable");
   });
+});
+
+test("a second snapshot of the same term ends the first, and is whole", async () => {
+  const journal = new SqliteJournal({ path, clock });
+  const term = await claimed(journal, 0);
+  for (const seq of [1, 2]) await journal.commit(batch(term, seq));
+  const second = { seq: 1, pieces: ["second"] };
+  async function* pieces() {
+    yield "a";
+    yield "b";
+    yield "c";
+    expect(await journal.writeSnapshot(term, second)).toEqual({ kind: "done" });
+    yield "d";
+  }
+  const first = journal.writeSnapshot(term, { seq: 2, pieces: pieces() });
+  expect(await first.catch(String)).toContain("another snapshot");
+  expect(await journal.snapshotOf(0)).toEqual(second);
+  await journal.close();
 });
 
 describe("commits that come together", () => {

@@ -21,6 +21,7 @@ import type {
   FencedWrite,
   Journal,
   JournalEntry,
+  NewSnapshot,
   Snapshot,
   Term,
 } from "../../core/ports/journal.ts";
@@ -29,8 +30,9 @@ import {
   assertCommit,
   assertLedgerSeq,
   assertPartition,
-  assertSnapshot,
   assertTerm,
+  piecesOf,
+  type SnapshotPiece,
 } from "../journal-request.ts";
 import { openJournalFile } from "./journal-schema.ts";
 import { type FenceRow, type JournalStatements, prepareStatements } from "./journal-statements.ts";
@@ -144,25 +146,21 @@ export class SqliteJournal implements Journal {
     this.#catchUp();
     const stored = this.#statements.snapshotSeq.get(partition);
     if (stored === null) return null;
-    const pieces = this.#statements.pieces.all(partition).map(({ bytes }) => bytes);
-    return { seq: stored.seq, pieces };
+    const { seq } = stored;
+    return { seq, pieces: this.#statements.pieces.all(partition, seq).map(({ bytes }) => bytes) };
   }
 
-  async writeSnapshot(term: Term, snapshot: Snapshot): Promise<FencedWrite> {
-    assertSnapshot(term, snapshot);
-    return this.#transact((): FencedWrite => {
-      const fence = this.#fenceOf(term);
-      if ("kind" in fence) return fence;
-      if (snapshot.seq > fence.seq) return { kind: "stale", seq: fence.seq };
-      const storedSeq = this.#statements.snapshotSeq.get(term.partition)?.seq ?? 0;
-      if (snapshot.seq <= storedSeq) return { kind: "stale", seq: storedSeq };
-      this.#statements.dropPieces.run(term.partition);
-      for (const [index, piece] of snapshot.pieces.entries()) {
-        this.#statements.addPiece.run(term.partition, index, piece);
-      }
-      this.#statements.setSnapshotSeq.run(term.partition, snapshot.seq);
-      return { kind: "done" };
-    });
+  /** A transaction for each piece: commits go between them. */
+  async writeSnapshot(term: Term, snapshot: NewSnapshot): Promise<FencedWrite> {
+    const { partition } = term;
+    const { seq } = snapshot;
+    for await (const piece of piecesOf(term, snapshot)) {
+      const result = this.#transact(() => this.#writePiece(term, seq, piece));
+      if (result.kind !== "done") return result;
+    }
+    // What a crash leaves here, the next snapshot finds.
+    this.#transact(() => this.#statements.dropOtherPieces.run(partition, seq));
+    return { kind: "done" };
   }
 
   async trim(term: Term, ledgerSeq: number): Promise<FencedWrite> {
@@ -245,6 +243,24 @@ export class SqliteJournal implements Journal {
     }
     this.#statements.moveFence.run(seq, batchId, partition);
     return { kind: "committed", duplicate: false, nowMs };
+  }
+
+  /** In the order of snapshot.lua: no_state, fenced, stale. */
+  #writePiece(term: Term, seq: number, { index, bytes, isLast }: SnapshotPiece): FencedWrite {
+    const { partition } = term;
+    const fence = this.#fenceOf(term);
+    if ("kind" in fence) return fence;
+    if (seq > fence.seq) return { kind: "stale", seq: fence.seq };
+    const storedSeq = this.#statements.snapshotSeq.get(partition)?.seq ?? 0;
+    if (seq <= storedSeq) return { kind: "stale", seq: storedSeq };
+    if (index === 0) this.#statements.dropOtherPieces.run(partition, storedSeq);
+    else if (this.#statements.piece.get(partition, seq, index - 1) === null) {
+      // Only a second writer of the same term can do this; the stored snapshot is untouched.
+      throw new Error(`partition ${partition}: another snapshot`);
+    }
+    this.#statements.addPiece.run(partition, seq, index, bytes);
+    if (isLast) this.#statements.setSnapshotSeq.run(partition, seq);
+    return { kind: "done" };
   }
 
   /** One transaction; every failure is a Fault (S3). */

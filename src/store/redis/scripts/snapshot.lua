@@ -6,16 +6,16 @@
 
     KEYS[1]  fence     hash: view, claim, owner, seq, batch, generation, released
     KEYS[2]  snapshot  hash: seq, pieces, attempt, 0 … pieces - 1
-    KEYS[3]  staging   hash: the same, of the attempt under way
+    KEYS[3]  staging   hash: the same without pieces, of the attempt under way
 
     ARGV[1]  call number, echoed first in every reply
     ARGV[2]  view
     ARGV[3]  claim
     ARGV[4]  seq       of the last batch that is in the snapshot
     ARGV[5]  attempt   unique for each writing of a snapshot
-    ARGV[6]  pieces    how many there are
-    ARGV[7]  index     of this piece, from 0 in order
-    ARGV[8]  bytes     of this piece
+    ARGV[6]  index     of this piece, from 0 in order
+    ARGV[7]  bytes     of this piece
+    ARGV[8]  last      "1": there is no other, "0"
 
   Replies
     { call, "OK", seq, attempt, index }
@@ -35,7 +35,7 @@ end
 if fence[1] ~= ARGV[2] or fence[2] ~= ARGV[3] then
   return { ARGV[1], "FENCED", fence[1], fence[2], fence[3] }
 end
-local seq, attempt, pieces, index = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local seq, attempt, index = ARGV[4], ARGV[5], tonumber(ARGV[6])
 if tonumber(seq) > tonumber(fence[4]) then
   return { ARGV[1], "STALE", fence[4] }
 end
@@ -45,19 +45,20 @@ if storedSeq and tonumber(seq) <= tonumber(storedSeq) then
 end
 if index > 0 then
   local staged = redis.call("HGET", KEYS[3], "attempt")
-  -- seq, pieces and attempt are fields too
-  if staged ~= attempt or redis.call("HLEN", KEYS[3]) ~= index + 3 then
+  -- seq and attempt are fields too
+  if staged ~= attempt or redis.call("HLEN", KEYS[3]) ~= index + 2 then
     return { ARGV[1], "ATTEMPT" }
   end
 end
 
 if index == 0 then
   redis.call("DEL", KEYS[3])
-  redis.call("HSET", KEYS[3], "seq", seq, "pieces", ARGV[6], "attempt", attempt, "0", ARGV[8])
+  redis.call("HSET", KEYS[3], "seq", seq, "attempt", attempt, "0", ARGV[7])
 else
-  redis.call("HSET", KEYS[3], ARGV[7], ARGV[8])
+  redis.call("HSET", KEYS[3], ARGV[6], ARGV[7])
 end
-if index + 1 == pieces then
+if ARGV[8] == "1" then
+  redis.call("HSET", KEYS[3], "pieces", index + 1)
   redis.call("RENAME", KEYS[3], KEYS[2])
 end
-return { ARGV[1], "OK", seq, attempt, ARGV[7] }
+return { ARGV[1], "OK", seq, attempt, ARGV[6] }
