@@ -18,7 +18,7 @@ const SNAPSHOT_FORCED_BYTES = 8 * SNAPSHOT_AFTER_BYTES;
 /** Fewer waiting commands than this is a quiet moment. */
 const QUIET_COMMANDS = 16;
 
-/** After each slice, which takes about half a millisecond: a book may use a tenth of the node. */
+/** After each slice, which takes a quarter of a millisecond: a book may use a tenth of the node. */
 const SLICE_PAUSE_MS = 5;
 
 /** How often the journal is cut as the ledger gets ahead. */

@@ -33,7 +33,7 @@ import {
   type StockBook,
 } from "./state.ts";
 
-/** Lines that are written between two pauses: about half a millisecond. */
+/** Lines that are made between two pauses: a quarter of a millisecond, and the rest of a piece. */
 const SLICE_LINES = 1_000;
 
 /** A SKU's own line, and what was under it. */

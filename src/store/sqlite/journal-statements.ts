@@ -31,6 +31,7 @@ export type JournalStatements = {
     { seq: number; claim: number; bytes: string },
     [partition: number, fromSeq: number]
   >;
+  readonly firstSeq: Row<{ seq: number | null }, [partition: number]>;
   readonly trim: Row<unknown, [partition: number, seq: number]>;
   readonly snapshotSeq: Row<{ seq: number }, [partition: number]>;
   readonly setSnapshotSeq: Row<unknown, [partition: number, seq: number]>;
@@ -68,6 +69,7 @@ export function prepareStatements(database: Database): JournalStatements {
     entries: database.prepare(
       `SELECT seq, claim, bytes FROM journal WHERE partition = ? AND seq >= ? ORDER BY seq`,
     ),
+    firstSeq: database.prepare("SELECT min(seq) AS seq FROM journal WHERE partition = ?"),
     trim: database.prepare("DELETE FROM journal WHERE partition = ? AND seq <= ?"),
     snapshotSeq: database.prepare("SELECT seq FROM snapshot WHERE partition = ?"),
     setSnapshotSeq: database.prepare(

@@ -202,6 +202,21 @@ describe("commits that come together", () => {
   });
 });
 
+test("a long backlog is trimmed in several transactions, commits between them, and no further", async () => {
+  const journal = new SqliteJournal({ path, clock });
+  const term = await claimed(journal, 0);
+  for (let seq = 1; seq <= 900; seq++) void journal.commit(batch(term, seq));
+  await journal.writeSnapshot(term, { seq: 850, pieces: ["x"] });
+  const heard: string[] = [];
+  const trimmed = journal.trim(term, 800).then(({ kind }) => heard.push(kind));
+  const commit = journal.commit(batch(term, 901)).then(({ kind }) => heard.push(kind));
+  await Promise.all([trimmed, commit]);
+  expect(heard).toEqual(["committed", "done"]);
+  const left = await journal.read(0, 1, 1_000_000);
+  expect([left.length, left[0]?.seq, left.at(-1)?.seq]).toEqual([101, 801, 901]);
+  await journal.close();
+});
+
 test("a wall clock that jumps moves nothing; time goes on with the monotonic clock", async () => {
   const stepped = { wall: 1_000_000, monotonic: 5.5 };
   const journal = new SqliteJournal({

@@ -43,6 +43,9 @@ export type SqliteJournalOptions = {
   readonly clock: Clock;
 };
 
+/** Entries that one transaction drops: about two milliseconds. */
+const TRIM_ENTRIES_MAX = 250;
+
 type Waiting = {
   readonly request: Commit;
   readonly resolve: (result: CommitResult) => void;
@@ -166,14 +169,11 @@ export class SqliteJournal implements Journal {
   async trim(term: Term, ledgerSeq: number): Promise<FencedWrite> {
     assertTerm(term);
     assertLedgerSeq(ledgerSeq);
-    return this.#transact((): FencedWrite => {
-      const fence = this.#fenceOf(term);
-      if ("kind" in fence) return fence;
-      if (ledgerSeq > fence.seq) return { kind: "stale", seq: fence.seq };
-      const snapshotSeq = this.#statements.snapshotSeq.get(term.partition)?.seq ?? 0;
-      this.#statements.trim.run(term.partition, Math.min(snapshotSeq, ledgerSeq));
-      return { kind: "done" };
-    });
+    for (;;) {
+      const result = this.#transact(() => this.#trimSome(term, ledgerSeq));
+      if (result !== "more") return result;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
   }
 
   async release(term: Term): Promise<FencedWrite> {
@@ -261,6 +261,20 @@ export class SqliteJournal implements Journal {
     this.#statements.addPiece.run(partition, seq, index, bytes);
     if (isLast) this.#statements.setSnapshotSeq.run(partition, seq);
     return { kind: "done" };
+  }
+
+  /** In the order of trim.lua: no_state, fenced, stale. */
+  #trimSome(term: Term, ledgerSeq: number): FencedWrite | "more" {
+    const { partition } = term;
+    const fence = this.#fenceOf(term);
+    if ("kind" in fence) return fence;
+    if (ledgerSeq > fence.seq) return { kind: "stale", seq: fence.seq };
+    const snapshotSeq = this.#statements.snapshotSeq.get(partition)?.seq ?? 0;
+    const toSeq = Math.min(snapshotSeq, ledgerSeq);
+    const firstSeq = this.#statements.firstSeq.get(partition)?.seq ?? toSeq;
+    const lastSeq = Math.min(toSeq, firstSeq + TRIM_ENTRIES_MAX - 1);
+    this.#statements.trim.run(partition, lastSeq);
+    return lastSeq < toSeq ? "more" : { kind: "done" };
   }
 
   /** One transaction; every failure is a Fault (S3). */

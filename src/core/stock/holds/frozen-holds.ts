@@ -2,8 +2,8 @@ import { CHUNK_BITS, type HoldChunk, holdIn, TAKEN } from "./hold-chunk.ts";
 import type { HoldOf } from "./hold.ts";
 import type { TextSlab } from "./text-slab.ts";
 
-/** About half a millisecond. */
-const CHUNKS_PER_PAUSE = 64;
+/** About a quarter of a millisecond. */
+const CHUNKS_PER_PAUSE = 32;
 
 /**
  * All holds as they were at one moment, whatever happens to the table meanwhile: it copies what it
