@@ -14,7 +14,7 @@ import { join } from "node:path";
 import type { Stock } from "../src/core/ports/stock.ts";
 import type { Command, HoldOutcome, OutcomeOf } from "../src/core/stock/command.ts";
 import { serve } from "../src/http/serve.ts";
-import { createTokens } from "../src/http/tokens.ts";
+import { createTokens } from "../src/http/tokens/tokens.ts";
 import { fakeApp, SECRET, systemClock } from "../test/support/http-fakes.ts";
 
 const PATH = "/v1/sales/drop/skus/phone/hold";

@@ -5,8 +5,8 @@
 
 import { jwt } from "@elysiajs/jwt";
 
-import { TokenCheck } from "../src/http/token-check.ts";
-import { createTokens } from "../src/http/tokens.ts";
+import { TokenCheck } from "../src/http/tokens/token-check.ts";
+import { createTokens } from "../src/http/tokens/tokens.ts";
 
 const TOKENS = 20_000;
 const ROUNDS = 5;

@@ -7,7 +7,7 @@ import type { Stock } from "../../src/core/ports/stock.ts";
 import type { Command, HoldOutcome, HoldView, OutcomeOf } from "../../src/core/stock/command.ts";
 import { createApp } from "../../src/http/app.ts";
 import { serve } from "../../src/http/serve.ts";
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { SaleDirectory } from "../../src/shop/directory.ts";
 import type { Shop } from "../../src/shop/shop.ts";
 import { SALE, type Stage } from "./arm.ts";

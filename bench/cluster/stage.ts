@@ -1,6 +1,6 @@
 // Three nodes under a load of shoppers who repeat once: what the cluster's measurements stand on.
 
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { metricOf } from "../../test/support/audited-nodes.ts";
 import type { TestProgram } from "../../test/support/engine.ts";
 import { type Met, SteadyLoad } from "../../test/support/steady-load.ts";

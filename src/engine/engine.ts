@@ -7,7 +7,7 @@ import { STOP_MS_MAX } from "../core/limits.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import { createApp } from "../http/app.ts";
 import { serve } from "../http/serve.ts";
-import { createTokens } from "../http/tokens.ts";
+import { createTokens } from "../http/tokens/tokens.ts";
 import { createWebhookVerifier } from "../payments/webhook.ts";
 import { createShop } from "../shop/create-shop.ts";
 import type { EngineCluster } from "./cluster.ts";

@@ -3,7 +3,7 @@
 import type { ApiKeyOwner } from "../core/ports/accounts.ts";
 import type { Shop } from "../shop/shop.ts";
 import { plainProblem } from "./problem.ts";
-import type { Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens/tokens.ts";
 
 /** An operator may do what a merchant may, for its own sales, and see and drain nodes. */
 export type Caller = "anyone" | "shopper" | "merchant" | "operator";

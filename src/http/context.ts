@@ -6,7 +6,7 @@ import type { Logger } from "../core/ports/logger.ts";
 import type { Stock } from "../core/ports/stock.ts";
 import type { Shop } from "../shop/shop.ts";
 import type { HttpMetrics } from "./metrics.ts";
-import type { Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens/tokens.ts";
 
 /** A node as operators see it. */
 export type NodeInfo = {

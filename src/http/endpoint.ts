@@ -22,7 +22,7 @@ import {
   textOf,
 } from "./body.ts";
 import { plainProblem, problem, type ProblemCode } from "./problem.ts";
-import type { Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens/tokens.ts";
 
 type Call<C extends Caller, P, Q, B> = {
   readonly request: Request;

@@ -6,7 +6,7 @@ import { Requests } from "../../bench/generator/requests.ts";
 import { parseHead } from "../../bench/generator/response-parser.ts";
 import { indexOfShopper, shopperOf, TokenMint } from "../../bench/generator/tokens.ts";
 import { Histogram } from "../../bench/stats/histogram.ts";
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 
 const SECRET = "a secret of at least thirty-two bytes, for tests";
 const nowS = Math.floor(Date.now() / 1_000);

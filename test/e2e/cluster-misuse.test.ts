@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { connect, type KV, type NatsConnection } from "nats";
 
 import { broadcastSubject, nodeSubject } from "../../src/cluster/subjects.ts";
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import type { TestProgram } from "../support/engine.ts";
 import { forgetFolder, StartFailure, temporaryFolder } from "../support/process.ts";
 import { JWT_SECRET, startNodes, type WorldOfNodes } from "../support/world-of-nodes.ts";

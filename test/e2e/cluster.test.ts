@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import type { TestProgram } from "../support/engine.ts";
 import { JWT_SECRET, startNodes, type WorldOfNodes } from "../support/world-of-nodes.ts";
 

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { FORMAT } from "../../src/core/formats.ts";
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { ledgerOf } from "../support/audit.ts";
 import { auditedNodes } from "../support/audited-nodes.ts";
 import { versionAhead } from "../support/other-version.ts";

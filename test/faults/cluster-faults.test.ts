@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { Crowd } from "../support/crowd.ts";
 import { type FaultyNode, type FaultyNodes, startFaultyNodes } from "../support/faulty-nodes.ts";
 import { isDefinite } from "../support/history.ts";

@@ -7,7 +7,7 @@ import type { SkuRef, Stock } from "../../src/core/ports/stock.ts";
 import type { Sale, SaleSku } from "../../src/core/sale/sale.ts";
 import type { Command, HoldRefusal, OutcomeOf } from "../../src/core/stock/command.ts";
 import { type AppOptions, createApp, type Ops, type Webhook } from "../../src/http/app.ts";
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { SaleDirectory } from "../../src/shop/directory.ts";
 import type { Shop } from "../../src/shop/shop.ts";
 

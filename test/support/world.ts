@@ -5,7 +5,7 @@ import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { createTokens } from "../../src/http/tokens.ts";
+import { createTokens } from "../../src/http/tokens/tokens.ts";
 import { startEngine, startSimulator, type TestProgram } from "./engine.ts";
 import { History } from "./history.ts";
 import { freePort } from "./ports.ts";

@@ -4,16 +4,10 @@
 
 import { jwt } from "@elysiajs/jwt";
 
-import { assert } from "../core/assert.ts";
-import type { Clock } from "../core/ports/clock.ts";
-import {
-  TOKEN_AUDIENCE,
-  TOKEN_BYTES_MAX,
-  TOKEN_ISSUER,
-  TOKEN_LIFETIME_S_MAX,
-  TOKEN_ROLE,
-  TokenCheck,
-} from "./token-check.ts";
+import { assert } from "../../core/assert.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import { TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_LIFETIME_S_MAX, TOKEN_ROLE } from "./claims.ts";
+import { TOKEN_BYTES_MAX, TokenCheck } from "./token-check.ts";
 
 /** Bytes of the secret: the block of its hash and no less (RFC 7518 §3.2). */
 const JWT_SECRET_BYTES_MIN = 32;

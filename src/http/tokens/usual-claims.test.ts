@@ -3,11 +3,17 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { createTokens } from "./tokens.ts";
-import { usualClaimsOf } from "./usual-claims.ts";
+import { usualClaimsIn } from "./usual-claims.ts";
 
 const OURS =
   '{"aud":"doorbuster","iss":"doorbuster","jti":"27b5a37d-e215-4619-a484-2cd29e9770bf",' +
   '"sub":"acc_1","role":"shopper","exp":1795456115,"iat":1795369715}';
+
+/** With what an earlier, longer token has left behind it. */
+function read(text: string): unknown {
+  const bytes = Buffer.from(text + OURS.slice(text.length), "latin1");
+  return usualClaimsIn(bytes, text.length);
+}
 
 /** The claims that a check looks at; null when the text is no JSON object. */
 function byJsonParse(text: string): unknown {
@@ -26,19 +32,25 @@ describe("the usual claims", () => {
       .map(([at, put, cut]) => OURS.slice(0, at) + put + OURS.slice(at + cut));
     fc.assert(
       fc.property(damaged, (text) => {
-        const read = usualClaimsOf(text);
-        if (read !== null) expect(read).toEqual(byJsonParse(text) as object);
+        const claims = read(text);
+        if (claims !== null) expect(claims).toEqual(byJsonParse(text) as object);
       }),
       { numRuns: 3_000 },
     );
-    expect(usualClaimsOf(OURS)).toEqual(byJsonParse(OURS) as object);
+    expect(read(OURS)).toEqual(byJsonParse(OURS) as object);
   });
 
   test("the token of a sign-in is read here", async () => {
     const clock = { wallMs: () => Date.now(), monotonicMs: () => 0 };
     const { accessToken } = await createTokens({ secret: "s".repeat(32), clock }).sign("acc_1");
     const text = Buffer.from(accessToken.split(".")[1] ?? "", "base64url").toString();
-    expect(usualClaimsOf(text)?.sub).toBe("acc_1");
+    expect(read(text)).toMatchObject({ sub: "acc_1" });
+  });
+
+  test("wherever it is cut, nothing is read", () => {
+    for (let length = 0; length < OURS.length; length += 1) {
+      expect(read(OURS.slice(0, length))).toBeNull();
+    }
   });
 
   test.each([
@@ -52,8 +64,12 @@ describe("the usual claims", () => {
     ["a blank", OURS.replace(":", ": ")],
     ["a second object", `${OURS}{}`],
     ["a line more", `${OURS}\n`],
+    ["another audience", OURS.replace("doorbuster", "elsewhere")],
+    ["a control character", OURS.replace("acc_1", "acc\n1")],
+    ["a letter above ASCII", OURS.replace("acc_1", "accé1")],
     ["nothing", "{}"],
+    ["no text", ""],
   ])("%s is left to JSON.parse", (_, text) => {
-    expect(usualClaimsOf(text)).toBeNull();
+    expect(read(text)).toBeNull();
   });
 });
