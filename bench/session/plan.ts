@@ -11,8 +11,10 @@ export type Plan = {
   readonly rounds: number;
   readonly seed: number;
   readonly warmupMs: number;
-  /** Before each scenario after the first. */
+  /** Before each scenario after the first, whose path most of them share. */
   readonly settleMs: number;
+  /** Before `funnel`: nothing has checked out yet, and no code of a checkout is compiled. */
+  readonly funnelWarmupMs: number;
   readonly measureMs: number;
   readonly connections: number;
   readonly catalogueSize: number;
@@ -45,8 +47,9 @@ export function quickPlan(seed: number): Plan {
     seed,
     warmupMs: 1_000,
     settleMs: 200,
+    funnelWarmupMs: 1_000,
     measureMs: 1_200,
-    connections: 256,
+    connections: 512,
     catalogueSize: 0,
     workers: 1,
     capacityShares: [0.9, 0.75, 0.6],
@@ -69,8 +72,9 @@ export function fullPlan(seed: number): Plan {
     seed,
     warmupMs: 1_500,
     settleMs: 500,
+    funnelWarmupMs: 4_000,
     measureMs: 1_800,
-    connections: 256,
+    connections: 512,
     catalogueSize: 10_000,
     workers: 1,
     capacityShares: [0.9, 0.75, 0.6, 0.45, 0.3],

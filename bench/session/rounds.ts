@@ -92,6 +92,7 @@ async function runArm(session: Session, id: ArmId, round: number): Promise<reado
     const taken: { scenario: Scenario; figures: Figures; problems: readonly string[] }[] = [];
     let warmMs = plan.warmupMs;
     for (const scenario of scenariosOf(id, plan, round)) {
+      if (scenario === "funnel") warmMs = Math.max(warmMs, plan.funnelWarmupMs);
       if (scenario !== "flash") await warmUp(trial, scenario, plan, warmMs);
       warmMs = plan.settleMs;
       const load = loadOf(scenario, plan, taken);
