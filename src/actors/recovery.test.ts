@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { bookOf, restart, someHistory } from "../../test/support/actor-lives.ts";
 import {
   A,
   B,
@@ -9,43 +10,12 @@ import {
   hear,
   HOLD_MS,
   holdOf,
-  type NodeBed,
   nodeBed,
-  rulesOf,
   START_MS,
 } from "../../test/support/actors.ts";
 import { Fault } from "../core/errors.ts";
-import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
-import { decodeBook, encodeBook } from "../core/stock/snapshot.ts";
 import { recover } from "./recovery.ts";
-
-/** The next life of the engine on the same journal. */
-async function restart(bed: NodeBed, owner = "node-1/b", view = 2): Promise<void> {
-  bed.node = bed.newNode(owner);
-  bed.node.own(0, view);
-  await bed.runtime.settle();
-}
-
-/** What is in memory, as text; a question first, so that the claim is confirmed. */
-async function bookOf(bed: NodeBed): Promise<string[]> {
-  await bed.told(holdOf("nobody"), { key: "sale/nothing", partition: 0 });
-  const pieces = encodeBook(bed.node.partitions[0]!.freshBook()!, 0);
-  return pieces.join("\n").split("\n").sort();
-}
-
-async function someHistory(bed: NodeBed): Promise<void> {
-  await bed.open({ released: 20 });
-  await bed.open({ released: 5, group: "g", groupLimit: 3 }, B);
-  await bed.told(holdOf("s1", 2));
-  await bed.told(holdOf("s2", 3), B);
-  const order = { shopper: "s1", orderId: "ord1" };
-  await bed.told({ kind: "pin", ...order, quantity: 2, priceMinor: 100 });
-  await bed.told({ kind: "confirm", ...order, quantity: 2 });
-  await bed.told({ kind: "give_back", shopper: "s2" }, B);
-  await bed.told(holdOf("s3", 1));
-  await bed.told({ kind: "pin", shopper: "s3", orderId: "ord3", quantity: 1, priceMinor: 100 });
-}
 
 describe("recovery", () => {
   test("replay of the whole journal equals memory", async () => {
@@ -135,97 +105,6 @@ describe("recovery", () => {
     bed.node.own(0, 2);
     await bed.runtime.settle();
     expect(await bed.told(holdOf("s1", 2))).toMatchObject({ kind: "held", isNew: false });
-  });
-});
-
-/** A partition whose journal is worth a snapshot, which the next turn begins. */
-async function bigBook() {
-  const bed = await nodeBed();
-  const name = "n".repeat(64);
-  const refs = Array.from({ length: 48_000 }, (_, i) => ({
-    key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
-    partition: 0,
-  }));
-  for (let from = 0; from < refs.length; from += 8_000) {
-    const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
-    await bed.runtime.settle();
-    expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
-  }
-  const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
-  expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
-  return { bed, ref: refs[0]!, skuCount: refs.length };
-}
-
-describe("snapshots and trims", () => {
-  test("a big journal gets a snapshot in the background, and is cut behind the ledger", async () => {
-    const { bed, ref, skuCount } = await bigBook();
-    // The text is made in slices with pauses, in which the book goes on.
-    await bed.told(holdOf("s1"), ref);
-    await bed.told(holdOf("s2"), ref);
-    await bed.told({ kind: "give_back", shopper: "s2" }, ref);
-    const { seq } = bed.node.partitions[0]!;
-    bed.ledger.storedSeq = seq - 4;
-    expect(bed.model.dump()[0]!.snapshot).toBeNull();
-    await bed.runtime.advance(400);
-    const snapshot = bed.model.dump()[0]!.snapshot!;
-    expect(snapshot.seq).toBe(seq - 3);
-    const { book } = decodeBook(snapshot.pieces);
-    expect([book.skus.size, book.holds.size]).toEqual([skuCount, 0]);
-    const first = () => bed.model.dump()[0]!.entries[0]!.seq;
-    expect(first()).toBe(seq - 3);
-    // The ledger goes on, and the journal is cut behind it, never before it, nor the snapshot.
-    bed.ledger.storedSeq = seq;
-    await bed.runtime.advance(5_100);
-    expect(first()).toBe(seq - 2);
-    const before = await bookOf(bed);
-    await restart(bed);
-    expect(await bookOf(bed)).toEqual(before);
-  });
-
-  test("a stop waits for the snapshot under way, which makes no more pauses, and takes its own", async () => {
-    const { bed, ref } = await bigBook();
-    await bed.told(holdOf("s1"), ref);
-    await bed.told(holdOf("s2"), ref);
-    const stopped = hear(bed.node.stop().then(() => "stopped"));
-    await bed.runtime.advance(10);
-    expect(stopped.value).toBe("stopped");
-    const { seq, snapshot, released } = bed.model.dump()[0]!;
-    expect([snapshot?.seq, released]).toEqual([seq, 1]);
-    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
-    expect(written.map(({ fields }) => fields["result"])).toEqual(["done", "done"]);
-  });
-
-  test("a snapshot is never taken with a batch in flight", async () => {
-    const bed = await nodeBed();
-    await bed.open();
-    bed.hand.hold("commit", "writeSnapshot");
-    bed.ask(holdOf("s1"));
-    await bed.runtime.settle();
-    const stopped = hear(bed.node.stop().then(() => "stopped"));
-    await bed.runtime.advance(500);
-    expect(bed.hand.held.map((call) => call.method)).toEqual(["commit"]);
-    await bed.hand.take().release();
-    await bed.runtime.settle();
-    const snapshot = bed.hand.take();
-    expect(snapshot.given[1]).toMatchObject({ seq: 2 });
-    await snapshot.release();
-    await bed.runtime.settle();
-    expect(bed.model.dump()[0]!.snapshot!.pieces.join()).toContain("\nH\ts1\t");
-    expect(stopped.value).toBe("stopped");
-  });
-
-  test("a snapshot that cannot be written harms nobody", async () => {
-    const bed = await nodeBed();
-    await someHistory(bed);
-    const before = await bookOf(bed);
-    bed.hand.through((method, _, work) =>
-      method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
-    );
-    await bed.node.stop();
-    bed.hand.through(null);
-    expect(bed.model.dump()[0]!.snapshot).toBeNull();
-    await restart(bed);
-    expect(await bookOf(bed)).toEqual(before);
   });
 });
 

@@ -3,7 +3,8 @@
 // A snapshot is taken between batches, from a quiet moment if one comes: the book is frozen, and
 // turned into text and written in the background, a slice at a time, with pauses in which shoppers
 // have the node to themselves: without them a book of 20 MB took a third of it for half a second.
-// Replay then stays within SNAPSHOT_FORCED_BYTES.
+// Replay then stays within about SNAPSHOT_FORCED_BYTES, or the size of the book, and what comes while
+// a snapshot is being written.
 
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
 import type { Term } from "../core/ports/journal.ts";
@@ -27,6 +28,15 @@ const TRIM_EVERY_MS = 5_000;
 /** A hand-off is sooner over without a snapshot when the next owner has only this to replay. */
 const HAND_OFF_REPLAY_BYTES = 2 * 1_024 * 1_024;
 
+/** Whoever takes over waits for half a second only: a larger book would not be written by then. */
+const HAND_OFF_BOOK_BYTES_MAX = 16 * 1_024 * 1_024;
+
+/** After a snapshot that failed. */
+const RETRY_AFTER_MS = 5_000;
+
+/** What ends a snapshot under way when its partition is given up. */
+const ABANDONED = new Error("the partition is given up");
+
 /** A book as the journal has it, with the number and the time of its last batch. */
 export type Written = {
   readonly book: StockBook;
@@ -42,8 +52,8 @@ export class SnapshotPolicy {
   #storedSeq = 0;
   #trimmedSeq = 0;
   #writing: Promise<void> | null = null;
-  /** Somebody waits for the snapshot: no pauses. */
-  #isUrgent = false;
+  #isAbandoned = false;
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
   #trimAtMs = 0;
 
   constructor(partition: number, host: PartitionHost) {
@@ -55,7 +65,6 @@ export class SnapshotPolicy {
     this.#bytesSince = recovered.replayedBytes;
     this.#storedSeq = recovered.snapshotSeq;
     this.#trimmedSeq = 0;
-    this.#isUrgent = false;
   }
 
   grew(bytes: number): void {
@@ -68,8 +77,9 @@ export class SnapshotPolicy {
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return;
     if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
+    if (this.#host.runtime.clock.monotonicMs() < this.#notBeforeMs) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    void this.#write(term, state);
+    void this.#write(term, state, true);
   }
 
   tick(term: Term | null, monotonicMs: number): void {
@@ -78,58 +88,83 @@ export class SnapshotPolicy {
     void this.#trim(term);
   }
 
-  /** Before a clean end, so that the next owner has little or nothing to replay. */
+  /**
+   * Before a clean end, so that the next owner has little or nothing to replay. A snapshot that is
+   * under way is given up for it.
+   */
   async last(term: Term, state: Written, isHandOff: boolean): Promise<void> {
-    this.#isUrgent = true;
+    const { book } = state;
+    this.#isAbandoned = true;
     await this.#writing;
+    this.#isAbandoned = false;
+    // It was dropped meanwhile, or somebody else waited for the same.
+    if (state.book !== book || this.#writing !== null) return;
     if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
-    if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    await this.#write(term, state);
+    if (isHandOff && this.#lastBytes > HAND_OFF_BOOK_BYTES_MAX) return;
+    if (this.#host.announcementsOf(this.#partition).keepsBack(book)) return;
+    await this.#write(term, state, false);
   }
 
-  /** Freezes the book before it returns. */
-  async #write(term: Term, state: Written): Promise<void> {
+  /** Freezes the book before it returns. Without pauses when somebody waits for it. */
+  async #write(term: Term, state: Written, hasPauses: boolean): Promise<void> {
+    const bytesBefore = this.#bytesSince;
     this.#bytesSince = 0;
     const frozen = new FrozenBook(state.book, state.lastAtMs, this.#host.writtenFormat());
-    this.#writing = this.#writeFrozen(term, state.seq, frozen);
+    this.#writing = this.#writeFrozen(term, state.seq, frozen, hasPauses).then((isDone) => {
+      this.#writing = null;
+      frozen.thaw();
+      if (isDone) return;
+      // The journal still has everything: a later one will do.
+      this.#bytesSince += bytesBefore;
+      this.#notBeforeMs = this.#host.runtime.clock.monotonicMs() + RETRY_AFTER_MS;
+    });
     await this.#writing;
-    this.#writing = null;
-    frozen.thaw();
     await this.#trim(term);
   }
 
   /** Never rejects. */
-  async #writeFrozen(term: Term, seq: number, frozen: FrozenBook): Promise<void> {
+  async #writeFrozen(
+    term: Term,
+    seq: number,
+    frozen: FrozenBook,
+    hasPauses: boolean,
+  ): Promise<boolean> {
     const { journal, log } = this.#host;
     const partition = this.#partition;
     let bytes = 0;
-    const pieces = this.#piecesOf(frozen, (piece) => {
+    const pieces = this.#piecesOf(frozen, hasPauses, (piece) => {
       bytes += piece.length;
     });
     try {
       const { kind } = await journal.writeSnapshot(term, { seq, pieces });
-      if (kind === "done") {
-        this.#storedSeq = seq;
-        this.#lastBytes = bytes;
-      }
       log.info({ partition, seq, bytes, result: kind }, "snapshot written");
+      if (kind !== "done") return false;
+      this.#storedSeq = seq;
+      this.#lastBytes = bytes;
+      return true;
     } catch (cause) {
-      // The journal still has everything: a later one will do.
-      log.warn({ partition, err: String(cause) }, "snapshot failed");
+      if (cause === ABANDONED) log.info({ partition, seq }, "snapshot given up");
+      else log.warn({ partition, err: String(cause) }, "snapshot failed");
+      return false;
     }
   }
 
-  /** A slice, a pause, and so on, unless somebody waits: then others have their turn, no more. */
-  async *#piecesOf(frozen: FrozenBook, onPiece: (piece: string) => void): AsyncGenerator<string> {
+  /** A slice, a pause, and so on; without pauses others have their turn, and no more. */
+  async *#piecesOf(
+    frozen: FrozenBook,
+    hasPauses: boolean,
+    onPiece: (piece: string) => void,
+  ): AsyncGenerator<string> {
     for (const piece of frozen.pieces()) {
+      if (hasPauses && this.#isAbandoned) throw ABANDONED;
       if (piece !== null) {
         onPiece(piece);
         yield piece;
-      } else if (this.#isUrgent) {
-        await new Promise<void>((go) => this.#host.runtime.soon(go));
-      } else {
+      } else if (hasPauses) {
         await this.#host.runtime.pause(SLICE_PAUSE_MS);
+      } else {
+        await new Promise<void>((go) => this.#host.runtime.soon(go));
       }
     }
   }

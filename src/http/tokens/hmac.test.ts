@@ -15,8 +15,7 @@ function codeOf(hmac: HmacSha256, message: Uint8Array): string {
   return Buffer.from(hmac.digest).toString("hex");
 }
 
-// RFC 4231, §4.2 to §4.4 and §4.7: a key shorter than a digest, a name, a block of data, a key of
-// more than a block.
+// RFC 4231, §4.2, §4.3 and §4.7: a key shorter than a digest, a name, a key of more than a block.
 test.each([
   ["0b".repeat(20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"],
   [

@@ -134,6 +134,29 @@ describe("tokens that are not believed", () => {
     expect(shopperOf(token)).toBeNull();
   });
 
+  test("by a check that has just believed longer ones either", () => {
+    wallMs = NOW_S * 1_000;
+    const tokens = createTokens({ secret: SECRET, clock });
+    for (const [, token] of bad) {
+      expect(tokens.shopperOf(mint({ ...GOOD_CLAIMS, jti: "j".repeat(500) }))).toBe("acc_1");
+      expect(tokens.shopperOf(token)).toBeNull();
+    }
+  });
+
+  test("more than 1,024 characters, or one outside ASCII in what is signed", () => {
+    const withHeader = (more: string) => mint(GOOD_CLAIMS, { ...GOOD_HEADER, kid: more });
+    const least = withHeader("").length;
+    const padded = Array.from({ length: 8 }, (_, more) =>
+      withHeader("k".repeat(Math.floor(((1_024 - least) * 3) / 4) - 3 + more)),
+    );
+    expect(padded.map((token) => token.length)).toContain(1_024);
+    for (const token of padded) {
+      expect(shopperOf(token)).toBe(token.length <= 1_024 ? "acc_1" : null);
+    }
+    expect(shopperOf(mint().replace(".", ".é"))).toBeNull();
+    expect(shopperOf(sign(`${header}.${claims.slice(0, -1)}é`))).toBeNull();
+  });
+
   test("each single flipped bit of a good token", () => {
     const token = mint();
     for (let index = 0; index < token.length; index += 1) {

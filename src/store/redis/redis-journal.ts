@@ -184,7 +184,8 @@ export class RedisJournal implements Journal {
       const argv = [...about, String(index), bytes, isLast ? "1" : "0"];
       const [kind, ...fields] = await connection.run("snapshot", keys, argv);
       if (kind === "ATTEMPT") {
-        // Only a second writer of the same term can do this; the stored snapshot is untouched.
+        // A second writer of the same term, or Redis came back without the pieces: the stored
+        // snapshot is untouched.
         throw new Fault("store_unavailable", `partition ${term.partition}: another snapshot`);
       }
       const refusal = refusalOf("snapshot", kind, fields);

@@ -39,6 +39,7 @@ export type JournalStatements = {
   readonly piece: Row<{ piece: number }, [partition: number, seq: number, piece: number]>;
   readonly addPiece: Row<unknown, [partition: number, seq: number, piece: number, bytes: string]>;
   readonly dropOtherPieces: Row<unknown, [partition: number, seq: number]>;
+  readonly dropOlderPieces: Row<unknown, [partition: number, seq: number]>;
 };
 
 export function prepareStatements(database: Database): JournalStatements {
@@ -85,6 +86,7 @@ export function prepareStatements(database: Database): JournalStatements {
     addPiece: database.prepare(
       "INSERT INTO snapshot_piece (partition, seq, piece, bytes) VALUES (?, ?, ?, ?)",
     ),
+    dropOlderPieces: database.prepare("DELETE FROM snapshot_piece WHERE partition = ? AND seq < ?"),
     dropOtherPieces: database.prepare(
       "DELETE FROM snapshot_piece WHERE partition = ? AND seq <> ?",
     ),

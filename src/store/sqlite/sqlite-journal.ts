@@ -161,8 +161,11 @@ export class SqliteJournal implements Journal {
       const result = this.#transact(() => this.#writePiece(term, seq, piece));
       if (result.kind !== "done") return result;
     }
-    // What a crash leaves here, the next snapshot finds.
-    this.#transact(() => this.#statements.dropOtherPieces.run(partition, seq));
+    try {
+      this.#transact(() => this.#statements.dropOlderPieces.run(partition, seq));
+    } catch {
+      // The snapshot is stored; the pieces of the one before are the next one's to drop.
+    }
     return { kind: "done" };
   }
 

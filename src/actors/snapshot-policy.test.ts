@@ -1,0 +1,127 @@
+import { describe, expect, test } from "bun:test";
+
+import { bookOf, restart, someHistory } from "../../test/support/actor-lives.ts";
+import { hear, holdOf, nodeBed, rulesOf } from "../../test/support/actors.ts";
+import { Fault } from "../core/errors.ts";
+import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
+import { decodeBook } from "../core/stock/snapshot.ts";
+
+/** A partition whose journal is worth a snapshot, which the next turn begins. */
+async function bigBook() {
+  const bed = await nodeBed();
+  const name = "n".repeat(64);
+  const refs = Array.from({ length: 48_000 }, (_, i) => ({
+    key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
+    partition: 0,
+  }));
+  for (let from = 0; from < refs.length; from += 8_000) {
+    const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
+    await bed.runtime.settle();
+    expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
+  }
+  const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
+  expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
+  return { bed, ref: refs[0]!, skuCount: refs.length };
+}
+
+describe("snapshots and trims", () => {
+  test("a big journal gets a snapshot in the background, and is cut behind the ledger", async () => {
+    const { bed, ref, skuCount } = await bigBook();
+    // The text is made in slices with pauses, in which the book goes on.
+    await bed.told(holdOf("s1"), ref);
+    await bed.told(holdOf("s2"), ref);
+    await bed.told({ kind: "give_back", shopper: "s2" }, ref);
+    const { seq } = bed.node.partitions[0]!;
+    bed.ledger.storedSeq = seq - 4;
+    expect(bed.model.dump()[0]!.snapshot).toBeNull();
+    await bed.runtime.advance(400);
+    const snapshot = bed.model.dump()[0]!.snapshot!;
+    expect(snapshot.seq).toBe(seq - 3);
+    const { book } = decodeBook(snapshot.pieces);
+    expect([book.skus.size, book.holds.size]).toEqual([skuCount, 0]);
+    const first = () => bed.model.dump()[0]!.entries[0]!.seq;
+    expect(first()).toBe(seq - 3);
+    // The ledger goes on, and the journal is cut behind it, never before it, nor the snapshot.
+    bed.ledger.storedSeq = seq;
+    await bed.runtime.advance(5_100);
+    expect(first()).toBe(seq - 2);
+    const before = await bookOf(bed);
+    await restart(bed);
+    expect(await bookOf(bed)).toEqual(before);
+  });
+
+  test("a stop gives up the snapshot under way, and takes its own without pauses", async () => {
+    const { bed, ref } = await bigBook();
+    await bed.told(holdOf("s1"), ref);
+    await bed.told(holdOf("s2"), ref);
+    const stopped = hear(bed.node.stop().then(() => "stopped"));
+    await bed.runtime.advance(10);
+    expect(stopped.value).toBe("stopped");
+    const { seq, snapshot, released } = bed.model.dump()[0]!;
+    expect([snapshot?.seq, released]).toEqual([seq, 1]);
+    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
+    expect(written.map(({ fields }) => fields["result"])).toEqual(["done"]);
+  });
+
+  test("two stops at once take one snapshot", async () => {
+    const { bed, ref } = await bigBook();
+    await bed.told(holdOf("s1"), ref);
+    const stopped = hear(Promise.all([bed.node.stop(), bed.node.stop()]).then(() => "stopped"));
+    await bed.runtime.advance(10);
+    expect(stopped.value).toBe("stopped");
+    const { seq, snapshot } = bed.model.dump()[0]!;
+    expect(snapshot?.seq).toBe(seq);
+    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
+    expect(written.map(({ fields }) => fields["result"])).toEqual(["done"]);
+  });
+
+  test("one that failed is tried again, a while later", async () => {
+    const { bed, ref } = await bigBook();
+    bed.hand.through((method, _, work) =>
+      method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
+    );
+    await bed.told(holdOf("s1"), ref);
+    await bed.runtime.advance(400);
+    bed.hand.through(null);
+    await bed.told(holdOf("s2"), ref);
+    await bed.runtime.advance(400);
+    expect(bed.model.dump()[0]!.snapshot).toBeNull();
+    await bed.runtime.advance(5_000);
+    await bed.told(holdOf("s3"), ref);
+    await bed.runtime.advance(400);
+    expect(bed.model.dump()[0]!.snapshot).not.toBeNull();
+  });
+
+  test("a snapshot is never taken with a batch in flight", async () => {
+    const bed = await nodeBed();
+    await bed.open();
+    bed.hand.hold("commit", "writeSnapshot");
+    bed.ask(holdOf("s1"));
+    await bed.runtime.settle();
+    const stopped = hear(bed.node.stop().then(() => "stopped"));
+    await bed.runtime.advance(500);
+    expect(bed.hand.held.map((call) => call.method)).toEqual(["commit"]);
+    await bed.hand.take().release();
+    await bed.runtime.settle();
+    const snapshot = bed.hand.take();
+    expect(snapshot.given[1]).toMatchObject({ seq: 2 });
+    await snapshot.release();
+    await bed.runtime.settle();
+    expect(bed.model.dump()[0]!.snapshot!.pieces.join()).toContain("\nH\ts1\t");
+    expect(stopped.value).toBe("stopped");
+  });
+
+  test("a snapshot that cannot be written harms nobody", async () => {
+    const bed = await nodeBed();
+    await someHistory(bed);
+    const before = await bookOf(bed);
+    bed.hand.through((method, _, work) =>
+      method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
+    );
+    await bed.node.stop();
+    bed.hand.through(null);
+    expect(bed.model.dump()[0]!.snapshot).toBeNull();
+    await restart(bed);
+    expect(await bookOf(bed)).toEqual(before);
+  });
+});
