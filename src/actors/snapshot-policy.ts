@@ -97,8 +97,13 @@ export class SnapshotPolicy {
     this.#isAbandoned = true;
     await this.#writing;
     this.#isAbandoned = false;
-    // It was dropped meanwhile, or somebody else waited for the same.
-    if (state.book !== book || this.#writing !== null) return;
+    if (this.#writing !== null) {
+      // Somebody else waited for the same, and takes it.
+      await this.#writing;
+      return;
+    }
+    // It was dropped meanwhile.
+    if (state.book !== book) return;
     if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
     if (isHandOff && this.#lastBytes > HAND_OFF_BOOK_BYTES_MAX) return;
