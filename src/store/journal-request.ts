@@ -5,10 +5,9 @@ import {
   BATCH_BYTES_MAX,
   BATCH_EVENTS_MAX,
   PARTITIONS_MAX,
-  SNAPSHOT_PIECE_BYTES_MAX,
   STOCK_UNITS_MAX,
 } from "../core/limits.ts";
-import type { Commit, NewSnapshot, Term } from "../core/ports/journal.ts";
+import type { Commit, Term } from "../core/ports/journal.ts";
 
 /** A SKU's available units stay far inside 2^53, so that doubles (Lua, JavaScript) are exact. */
 const DELTA_UNITS_MAX = STOCK_UNITS_MAX;
@@ -50,29 +49,6 @@ export function assertCommit(request: Commit): void {
     for (const { skuKey } of deltas) skuKeys.add(skuKey);
     assert(skuKeys.size === deltas.length, "deltas are net: a SKU comes once in a batch");
   }
-}
-
-export type SnapshotPiece = {
-  /** From 0. */
-  readonly index: number;
-  readonly bytes: string;
-  readonly isLast: boolean;
-};
-
-/** One piece after the other, each when the next is there or there is none. */
-export async function* piecesOf(term: Term, snapshot: NewSnapshot): AsyncGenerator<SnapshotPiece> {
-  assertTerm(term);
-  assert(Number.isSafeInteger(snapshot.seq) && snapshot.seq >= 1, "a snapshot has a batch in it");
-  let index = -1;
-  let before = "";
-  for await (const bytes of snapshot.pieces) {
-    assert(bytes.length <= SNAPSHOT_PIECE_BYTES_MAX, "a piece is within its limit of bytes");
-    if (index >= 0) yield { index, bytes: before, isLast: false };
-    index += 1;
-    before = bytes;
-  }
-  assert(index >= 0, "a snapshot has a piece");
-  yield { index, bytes: before, isLast: true };
 }
 
 export function assertLedgerSeq(ledgerSeq: number): void {

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { SNAPSHOT_PIECE_BYTES_MAX } from "../../src/core/limits.ts";
+import type { Term } from "../../src/core/ports/journal.ts";
 import type { JournalHarness } from "./journal.harness.ts";
 import { batch, claimed, expectCommitted, journalTestbed, NO_STATE, P } from "./journal.testbed.ts";
 
@@ -42,6 +43,15 @@ export function journalUpkeepSuite(harness: JournalHarness): void {
     });
 
     describe("snapshot", () => {
+      const OLD = { seq: 1, pieces: ["old"] };
+
+      /** So many batches, and a snapshot of the first. */
+      async function snapshotted(batches: number): Promise<Term> {
+        const term = await bed.prepared(batches);
+        await bed.journal.writeSnapshot(term, OLD);
+        return term;
+      }
+
       test("is read as it was written, and the next one takes its place", async () => {
         const term = await bed.prepared(3);
         expect(await bed.journal.snapshotOf(P)).toBeNull();
@@ -54,15 +64,13 @@ export function journalUpkeepSuite(harness: JournalHarness): void {
       });
 
       test("is stored as it is made: commits go between, and a part of it is never read", async () => {
-        const term = await bed.prepared(2);
-        const old = { seq: 1, pieces: ["old"] };
-        await bed.journal.writeSnapshot(term, old);
+        const term = await snapshotted(2);
         const { journal } = bed;
         async function* pieces() {
           yield "one";
           expect(await journal.commit(batch(term, 3))).toMatchObject({ kind: "committed" });
           yield "two";
-          expect(await journal.snapshotOf(P)).toEqual(old);
+          expect(await journal.snapshotOf(P)).toEqual(OLD);
           yield "three";
         }
         const made = { seq: 2, pieces: pieces() };
@@ -72,9 +80,7 @@ export function journalUpkeepSuite(harness: JournalHarness): void {
       });
 
       test("one that is fenced on its way leaves the old one, and nothing to the next", async () => {
-        const term = await bed.prepared(3);
-        const old = { seq: 1, pieces: ["old"] };
-        await bed.journal.writeSnapshot(term, old);
+        const term = await snapshotted(3);
         const { journal } = bed;
         async function* pieces() {
           yield "one";
@@ -85,7 +91,7 @@ export function journalUpkeepSuite(harness: JournalHarness): void {
         }
         const answer = { kind: "fenced", view: 2, claim: 2, owner: "node-2" } as const;
         expect(await journal.writeSnapshot(term, { seq: 2, pieces: pieces() })).toEqual(answer);
-        expect(await journal.snapshotOf(P)).toEqual(old);
+        expect(await journal.snapshotOf(P)).toEqual(OLD);
         const next = { ...term, view: 2, claim: 2, owner: "node-2" };
         const whole = { seq: 2, pieces: ["whole"] };
         expect(await journal.writeSnapshot(next, whole)).toEqual({ kind: "done" });

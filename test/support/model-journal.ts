@@ -22,8 +22,8 @@ import {
   assertLedgerSeq,
   assertPartition,
   assertTerm,
-  piecesOf,
 } from "../../src/store/journal-request.ts";
+import { piecesOf } from "../../src/store/snapshot-pieces.ts";
 
 type Partition = {
   view: number;

@@ -22,8 +22,8 @@ import {
   assertCommit,
   assertLedgerSeq,
   assertTerm,
-  piecesOf,
 } from "../journal-request.ts";
+import { piecesOf } from "../snapshot-pieces.ts";
 import { ConnectionKeeper, type Log } from "./connection-keeper.ts";
 import { keysOf } from "./keys.ts";
 import type { RedisConnection } from "./redis-connection.ts";

@@ -31,9 +31,8 @@ import {
   assertLedgerSeq,
   assertPartition,
   assertTerm,
-  piecesOf,
-  type SnapshotPiece,
 } from "../journal-request.ts";
+import { piecesOf, type SnapshotPiece } from "../snapshot-pieces.ts";
 import { openJournalFile } from "./journal-schema.ts";
 import { type FenceRow, type JournalStatements, prepareStatements } from "./journal-statements.ts";
 
