@@ -1,10 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 
 import { bookOf, restart, someHistory } from "../../test/support/actor-lives.ts";
 import { hear, holdOf, nodeBed, rulesOf } from "../../test/support/actors.ts";
 import { Fault } from "../core/errors.ts";
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
-import { decodeBook } from "../core/stock/snapshot.ts";
+import { decodeBook, FrozenBook } from "../core/stock/snapshot.ts";
 
 /** A partition whose journal is worth a snapshot, which the next turn begins. */
 async function bigBook() {
@@ -61,6 +61,28 @@ describe("snapshots and trims", () => {
     expect([snapshot?.seq, released]).toEqual([seq, 1]);
     const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
     expect(written.map(({ fields }) => fields["result"])).toEqual(["done"]);
+  });
+
+  test("no book stays frozen, whether its snapshot was written, failed or was given up", async () => {
+    const thaw = spyOn(FrozenBook.prototype, "thaw");
+    const { bed, ref } = await bigBook();
+    bed.hand.through((method, _, work) =>
+      method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
+    );
+    await bed.told(holdOf("s1"), ref);
+    await bed.runtime.advance(400);
+    expect(thaw).toHaveBeenCalledTimes(1);
+    bed.hand.through(null);
+    await bed.runtime.advance(5_000);
+    await bed.told(holdOf("s2"), ref);
+    const stopped = bed.node.stop();
+    await bed.runtime.advance(10);
+    await stopped;
+    const said = bed.log.lines.map(({ message }) => message);
+    expect(said).toContainEqual("snapshot given up");
+    expect(said.at(-1)).toBe("snapshot written");
+    expect(thaw).toHaveBeenCalledTimes(3);
+    thaw.mockRestore();
   });
 
   test("two stops at once take one snapshot", async () => {
