@@ -1,13 +1,12 @@
 // What operators see: is this node ready, what does it warn of, its numbers as Prometheus text.
 
-import { collectDefaultMetrics, Registry } from "prom-client";
-
 import type { Histogram } from "../actors/stats.ts";
 import type { StockNode } from "../actors/stock-node.ts";
 import { CLOCK_DRIFT_WARN_MS, CLOCK_SKEW_MAX_MS } from "../core/limits.ts";
 import type { NodeInfo, Ops } from "../http/app.ts";
 import type { LedgerProjection } from "../projections/ledger-projection.ts";
 import type { EngineCluster } from "./cluster.ts";
+import { processMetrics } from "./process-metrics.ts";
 
 export type OpsSources = {
   readonly nodeId: string;
@@ -21,11 +20,10 @@ export type OpsSources = {
 };
 
 export function createOps(sources: OpsSources): Ops {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const ofProcess = processMetrics();
   return {
     readiness: () => readinessOf(sources),
-    metrics: async () => `${engineText(sources)}${await registry.metrics()}`,
+    metrics: async () => `${engineText(sources)}${await ofProcess.metrics()}`,
     nodes: (): readonly NodeInfo[] => nodesOf(sources),
     // An engine without a cluster has nobody to hand its partitions to.
     drain: (id) => sources.cluster?.node.drain(id) ?? Promise.resolve("not_found"),
