@@ -13,6 +13,7 @@
 import { Redis } from "ioredis";
 
 import { Fault } from "../../core/errors.ts";
+import { gatherWrites } from "./gathered-writes.ts";
 import { DURABILITY_REQUIRED, durabilityProblems } from "./redis-durability.ts";
 import { isMissingScript, isSecretive, verdictOf } from "./redis-errors.ts";
 import { SCRIPT_SHAS, type ScriptName, SCRIPTS } from "./scripts.ts";
@@ -139,6 +140,7 @@ export class RedisConnection {
         throw new Fault("store_unavailable", `Redis is not reached: ${reason}`);
       });
       await Promise.race([this.#client.connect(), doubted]);
+      gatherWrites(this.#client.stream);
     } finally {
       clearTimeout(timer);
     }
