@@ -138,9 +138,10 @@ function loadOf(
   plan: Plan,
   taken: readonly { scenario: Scenario; figures: Figures }[],
 ): Load {
-  const { connections, measureMs, flash, seed } = plan;
+  const { connections, measureMs, funnelMeasureMs, flash, seed } = plan;
   if (scenario !== "flash") {
-    return { scenario, connections, pace: { kind: "closed", durationMs: measureMs } };
+    const durationMs = scenario === "funnel" ? funnelMeasureMs : measureMs;
+    return { scenario, connections, pace: { kind: "closed", durationMs } };
   }
   // The stampede: nearly all are refused, so its rate is measured by what refusing can do.
   const refused = taken.find((one) => one.scenario === "sold-out")?.figures.refusedPerSecond;
