@@ -15,7 +15,7 @@ bun run bench compare A.json B.json
   --arms a,b        ${ARM_IDS.join(", ")}
   --scenario a,b    ${SCENARIOS.join(", ")}
   --rounds N        interleaved rounds
-  --workers N       generator processes
+  --workers N       generator processes for each node of an arm
   --seed N          order of the arms, arrivals, choice of SKUs
   --json            the result as JSON on standard output instead of the table
   --out FILE        where the JSON goes (bench/results/latest.json); the HTML goes beside it

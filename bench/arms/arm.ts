@@ -21,6 +21,12 @@ export const ARM_IDS = [
 /** `oversells` is no rival: the audit must catch it. */
 export type ArmId = (typeof ARM_IDS)[number] | "oversells";
 
+export function nodesOf(id: string): number {
+  return id === "doorbuster-2" || id === "doorbuster-2-affine" ? NODES_MAX : 1;
+}
+
+export const NODES_MAX = 2;
+
 /** What an acknowledged hold survives. Compare inside a class. */
 export const DURABILITY = {
   bare: "none: constant answer",

@@ -75,6 +75,11 @@ export class Fleet {
     return new Fleet(workers);
   }
 
+  /** Some of the processes; they end with this fleet. */
+  first(size: number): Fleet {
+    return new Fleet(this.#workers.slice(0, size));
+  }
+
   get pids(): readonly number[] {
     return this.#workers.map((worker) => worker.pid);
   }

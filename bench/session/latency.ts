@@ -5,7 +5,7 @@ import type { ArmId } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
 import type { Histogram } from "../stats/histogram.ts";
 import { type Figures, measure } from "./measure.ts";
-import { armOptions, ledgerOf, type Session, warmUp } from "./rounds.ts";
+import { armOptions, fleetOf, ledgerOf, type Session, warmUp } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
 
 const P99_LIMIT_MS = 50;
@@ -36,7 +36,8 @@ export async function profileLatency(
   id: ArmId,
   saturatedPerSecond: number,
 ): Promise<LatencyProfile> {
-  const { plan, fleet } = session;
+  const { plan } = session;
+  const fleet = fleetOf(session, id);
   const arm = await startArm(id, armOptions(session, id, id !== "bare"), session.services);
   try {
     const trial = new Trial({ arm, fleet, catalogueSize: 0, seed: plan.seed });

@@ -20,6 +20,7 @@ export type Plan = {
   readonly funnelMeasureMs: number;
   readonly connections: number;
   readonly catalogueSize: number;
+  /** Generator processes for each node of an arm. */
   readonly workers: number;
   /** Tries of the capacity search, as shares of the saturated rate, and how long each takes. */
   readonly capacityShares: readonly number[];
@@ -80,7 +81,7 @@ export function fullPlan(seed: number): Plan {
     funnelMeasureMs: 5_000,
     connections: 512,
     catalogueSize: 10_000,
-    workers: 2,
+    workers: 1,
     capacityShares: [0.9, 0.75, 0.6, 0.45, 0.3],
     capacityMs: 1_500,
     latencyMs: 2_000,

@@ -2,7 +2,7 @@
 
 import type { ArmId } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
-import { armOptions, type Session } from "./rounds.ts";
+import { armOptions, fleetOf, type Session } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
 
 const SWEPT: readonly ArmId[] = ["pg-lock", "pg-update", "pg-skip-locked", "redis-decr-pg"];
@@ -29,7 +29,7 @@ async function rateAt(session: Session, id: ArmId, poolSize: number): Promise<nu
   const stage = { ...options.stage, catalogueSize: 0 };
   const arm = await startArm(id, { ...options, stage, poolSize }, session.services);
   try {
-    const trial = new Trial({ arm, fleet: session.fleet, catalogueSize: 0, seed: 1 });
+    const trial = new Trial({ arm, fleet: fleetOf(session, id), catalogueSize: 0, seed: 1 });
     const { connections } = session.plan;
     await trial.run({
       scenario: "hot",

@@ -1,7 +1,7 @@
 // Rounds: each arm in fresh processes, in an order that is drawn anew for each round, put through
 // its scenarios one after the other, and audited at the end.
 
-import { type ArmId, type ArmOptions, ArmSkipped, type RunningArm } from "../arms/arm.ts";
+import { type ArmId, type ArmOptions, ArmSkipped, nodesOf, type RunningArm } from "../arms/arm.ts";
 import { type Services, startArm } from "../arms/start-arm.ts";
 import { audit } from "../audit/audit.ts";
 import type { Fleet } from "../generator/fleet.ts";
@@ -27,6 +27,11 @@ export type Session = {
   readonly poolSizes: ReadonlyMap<ArmId, number>;
   readonly say: (line: string) => void;
 };
+
+/** An arm of two nodes answers what one generator process cannot send with room to spare. */
+export function fleetOf({ plan, fleet }: Session, id: ArmId): Fleet {
+  return fleet.first(plan.workers * nodesOf(id));
+}
 
 export type Rounds = {
   readonly samples: readonly Sample[];
@@ -84,7 +89,8 @@ export function armOptions(session: Session, id: ArmId, logGc: boolean): ArmOpti
 }
 
 async function runArm(session: Session, id: ArmId, round: number): Promise<readonly Sample[]> {
-  const { plan, fleet } = session;
+  const { plan } = session;
+  const fleet = fleetOf(session, id);
   const arm = await startArm(id, armOptions(session, id, false), session.services);
   try {
     const seed = plan.seed + round;

@@ -2,7 +2,7 @@
 // started ends.
 
 import { startPostgres } from "../../test/support/servers.ts";
-import type { ArmId } from "../arms/arm.ts";
+import { type ArmId, NODES_MAX, nodesOf } from "../arms/arm.ts";
 import { Fleet } from "../generator/fleet.ts";
 import { growthFigures, runGrowth } from "../growth/growth.ts";
 import { commitNow, MachineWatch, versionsNow } from "../report/machine.ts";
@@ -41,12 +41,16 @@ export async function runBench(
   const watch = new MachineWatch();
   const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
   const postgres = await startPostgres({ config: POSTGRES_SETTINGS });
-  const fleet = await Fleet.start({ size: plan.workers, secret, shoppers: SHOPPERS_MAX });
+  const fleet = await Fleet.start({
+    size: plan.workers * NODES_MAX,
+    secret,
+    shoppers: SHOPPERS_MAX,
+  });
   try {
     const services = { postgres };
     say("self-tests: a stall, headroom, an arm that oversells");
     const selfTests = await runSelfTests({
-      fleet,
+      fleet: fleet.first(plan.workers),
       services,
       secret,
       isQuick: plan.mode === "quick",
@@ -114,7 +118,9 @@ function headroomOf(
   rows: readonly ArmRow[],
 ): Pick<BenchResult["selfTests"], "headroom" | "problems"> {
   const deciding = rows.filter(({ id }) => id !== "bare" && id !== "elysia");
-  const fastest = Math.max(0, ...deciding.map(({ answersPerSecond }) => answersPerSecond.max));
+  // Each node of an arm has its own processes.
+  const perNode = deciding.map(({ id, answersPerSecond }) => answersPerSecond.max / nodesOf(id));
+  const fastest = Math.max(0, ...perNode);
   if (fastest === 0) return { headroom: null, problems: [...selfTests.problems] };
   const headroom = selfTests.headroomPerSecond / fastest;
   const problems = [...selfTests.problems];
@@ -168,7 +174,7 @@ function settingsOf({ plan, poolSizes }: Session): Record<string, string> {
       .map(([name, value]) => `${name} ${value}`)
       .join(", "),
     connections: String(plan.connections),
-    "generator processes": String(plan.workers),
+    "generator processes for each node": String(plan.workers),
     rounds: String(plan.rounds),
     ...Object.fromEntries(pools),
   };

@@ -5,7 +5,7 @@
 import type { ArmId, RunningArm } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
 import { type Figures, measure } from "./measure.ts";
-import { armOptions, type Rounds, type Sample, type Session } from "./rounds.ts";
+import { armOptions, fleetOf, type Rounds, type Sample, type Session } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
 
 const SLICE_MS = 10_000;
@@ -22,7 +22,8 @@ export async function runSoak(session: Session): Promise<Rounds> {
 }
 
 async function soakArm(session: Session, id: ArmId): Promise<readonly Sample[]> {
-  const { plan, fleet, say } = session;
+  const { plan, say } = session;
+  const fleet = fleetOf(session, id);
   const options = { ...armOptions(session, id, false), holdFor: HOLD_FOR };
   const arm = await startArm(id, options, session.services);
   try {
