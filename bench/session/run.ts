@@ -154,8 +154,9 @@ function warningsOf(rows: readonly ArmRow[], machine: BenchResult["machine"]): s
         `noisy: ${id} ${scenario} spreads from ${Math.round(min)} to ${Math.round(max)}`,
       );
     }
-    if (generatorUtilisation > GENERATOR_BUSY) {
-      const percent = Math.round(100 * generatorUtilisation);
+    const utilisation = generatorUtilisation / nodesOf(id);
+    if (utilisation > GENERATOR_BUSY) {
+      const percent = Math.round(100 * utilisation);
       warnings.push(`generator-bound: ${percent} % of a core for ${id} ${scenario}`);
     }
   }

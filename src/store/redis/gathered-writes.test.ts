@@ -43,13 +43,16 @@ test("bytes go out at once, behind the text that waited", async () => {
   expect(written).toEqual(["a", "b", "c"]);
 });
 
-test("nothing is sent, and nothing thrown, once the socket is destroyed", async () => {
-  const { socket, written } = gathering();
-  const errors: unknown[] = [];
-  socket.on("error", (error) => errors.push(error));
-  socket.write("a");
-  socket.destroy();
-  await nextTurn();
-  expect(written).toEqual([]);
-  expect(errors).toEqual([]);
-});
+test.each(["destroy", "end"] as const)(
+  "after %s nothing is sent, and nothing thrown",
+  async (ending) => {
+    const { socket, written } = gathering();
+    const errors: unknown[] = [];
+    socket.on("error", (error) => errors.push(error));
+    socket.write("a");
+    socket[ending]();
+    await nextTurn();
+    expect(written).toEqual([]);
+    expect(errors).toEqual([]);
+  },
+);

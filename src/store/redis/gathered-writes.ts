@@ -6,22 +6,22 @@ import type { Writable } from "node:stream";
 /**
  * From now on texts that are written in one turn of the event loop leave in one write, in their
  * order, when the turn and the promises that it settled are done. What waits when the socket is
- * destroyed is never sent.
+ * ended or destroyed is never sent.
  */
 export function gatherWrites(socket: Writable): void {
-  const write = socket.write.bind(socket) as (chunk: unknown) => boolean;
+  const write = socket.write.bind(socket) as (...given: unknown[]) => boolean;
   let waiting = "";
 
   function flush(): void {
     const text = waiting;
     waiting = "";
-    if (text !== "" && !socket.destroyed) write(text);
+    if (text !== "" && socket.writable) write(text);
   }
 
-  socket.write = (chunk: unknown): boolean => {
-    if (typeof chunk !== "string") {
+  socket.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    if (typeof chunk !== "string" || rest.length > 0) {
       flush();
-      return write(chunk);
+      return write(chunk, ...rest);
     }
     // A tick that is asked for by a promise comes after all promises.
     if (waiting === "") queueMicrotask(() => process.nextTick(flush));
