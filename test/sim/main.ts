@@ -1,45 +1,27 @@
 #!/usr/bin/env bun
 // The simulator: many clusters with bad luck, in no time.
-//
-// Usage   bun run sim [--seed N] [--runs M] [--minutes T] [--workers W] [--log]
-//           --seed     the first seed; without it a fresh one, printed
-//           --runs     how many seeds from there on (default 1,000; with --seed alone, 1)
-//           --minutes  stop after this many
-//           --workers  processes' worth of threads (default: one a core)
-//           --brief    stop at the first failure, say which, keep nothing
-//           --log      print the event log of the (last) failing run, or of a single run
-// Exit    0 when every run holds and everything that must happen has; 1 otherwise.
-
-import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 
 import { type Campaign, combined, missingOf, summaryOf } from "./campaign.ts";
 import { describeFault } from "./faults.ts";
 import { minimise } from "./minimise.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { keepSeed } from "./seeds.ts";
 import type { Share } from "./worker.ts";
 
-/** With a fresh seed nobody meets the same runs twice. */
-const FRESH_SEEDS = 2 ** 40;
 const FAILURES_MAX = 5;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string" },
-    runs: { type: "string" },
-    minutes: { type: "string" },
-    workers: { type: "string" },
-    brief: { type: "boolean", default: false },
-    log: { type: "boolean", default: false },
-  },
-});
-
-function numberOf(text: string | undefined, otherwise: number): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  process.stderr.write(`${text} is not a number\n`);
-  return process.exit(2);
+/** Ends the process when there is nothing to run. */
+function optionsOrExit(): Options {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options !== "help") return options;
+    process.stdout.write(`${USAGE}\n`);
+    return process.exit(0);
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n\n${USAGE}\n`);
+    return process.exit(2);
+  }
 }
 
 const print = (text: string): void => {
@@ -73,11 +55,8 @@ async function report(seed: number): Promise<RunResult> {
   return shortest;
 }
 
-const first = numberOf(values.seed, Math.floor(Math.random() * FRESH_SEEDS));
-const runs = numberOf(values.runs, values.seed === undefined ? 1_000 : 1);
-const workers = Math.max(1, Math.min(numberOf(values.workers, availableParallelism()), runs));
-const forMs = numberOf(values.minutes, 60) * 60_000;
-if (!values.brief) print(`seeds ${first} to ${first + runs - 1}, ${workers} workers`);
+const { first, runs, workers, forMs, isBrief, hasLog } = optionsOrExit();
+if (!isBrief) print(`seeds ${first} to ${first + runs - 1}, ${workers} workers`);
 
 const campaign = combined(
   await Promise.all(
@@ -86,7 +65,7 @@ const campaign = combined(
         first: first + index,
         step: workers,
         count: Math.ceil((runs - index) / workers),
-        failuresMax: values.brief ? 1 : FAILURES_MAX,
+        failuresMax: isBrief ? 1 : FAILURES_MAX,
         forMs,
       }),
     ),
@@ -96,11 +75,11 @@ const campaign = combined(
 let shown: RunResult | null = runs === 1 ? runSeed(first) : null;
 for (const { seed, drill, message } of campaign.failed) {
   if (drill !== null) print(`seed ${seed}, drill ${drill}: ${message}`);
-  else if (values.brief) print(`seed ${seed}: ${message}`);
+  else if (isBrief) print(`seed ${seed}: ${message}`);
   else shown = await report(seed);
 }
-if (values.log && shown !== null) print(shown.lines.join("\n"));
-if (!values.brief) print(summaryOf(campaign));
+if (hasLog && shown !== null) print(shown.lines.join("\n"));
+if (!isBrief) print(summaryOf(campaign));
 const missing = runs > 1 ? missingOf(campaign) : [];
 if (missing.length > 0) print(`never happened: ${missing.join(", ")}`);
 process.exit(campaign.failed.length === 0 && missing.length === 0 ? 0 : 1);
