@@ -131,11 +131,12 @@ export class Archiver {
   }
 
   #isDue(sku: SkuState, nowMs: number): boolean {
-    if (!isQuiet(sku)) return false;
     const { archiveAfterMs } = this.#host;
+    // Nearly all fail here.
+    if (nowMs < this.#overAtMs(sku, nowMs) + archiveAfterMs || !isQuiet(sku)) return false;
     // A2.
     if (nowMs < this.#restores.restoredAtMs(unitNameOf(sku)) + archiveAfterMs) return false;
-    for (const one of sku.group?.skus ?? [sku]) {
+    for (const one of sku.group?.skus ?? []) {
       if (nowMs < this.#overAtMs(one, nowMs) + archiveAfterMs) return false;
     }
     return lineCountOf(sku) <= ARCHIVE_LINES_MAX;
@@ -145,8 +146,10 @@ export class Archiver {
   #overAtMs(sku: SkuState, nowMs: number): number {
     const { phase, endsAtMs } = sku.rules;
     if (nowMs >= endsAtMs) return endsAtMs;
+    const isClosed = phase === "ended" || phase === "cancelled";
+    if (!isClosed && this.#closedAtMs.size === 0) return Number.POSITIVE_INFINITY;
     const saleId = sku.key.slice(0, sku.key.indexOf("/"));
-    if (phase !== "ended" && phase !== "cancelled") {
+    if (!isClosed) {
       this.#closedAtMs.delete(saleId);
       return Number.POSITIVE_INFINITY;
     }
