@@ -26,6 +26,8 @@ export interface PartitionHost {
   /** What the edges were told about the partition's SKUs. */
   announcementsOf(partition: number): Announcements;
   requestTurn(partition: { turn(): void }): void;
+  /** True while shoppers storm this node (rush.ts). */
+  isInRush(): boolean;
   /** True while the ledger is so far behind that no new hold may be taken. */
   isBacklogFull(): boolean;
   /** May this node claim? False while its clock and the store's disagree. */

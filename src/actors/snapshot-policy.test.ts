@@ -2,31 +2,40 @@ import { describe, expect, spyOn, test } from "bun:test";
 
 import { bookOf, restart, someHistory } from "../../test/support/actor-lives.ts";
 import { hear, holdOf, nodeBed, rulesOf } from "../../test/support/actors.ts";
+import type { LogLines } from "../../test/support/http-fakes.ts";
 import { Fault } from "../core/errors.ts";
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
 import { decodeBook, FrozenBook } from "../core/stock/snapshot.ts";
 
-/** A partition whose journal is worth a snapshot, which the next turn begins. */
-async function bigBook() {
+/** So long after it the rush of the many commands is over. */
+const RUSH_ENDS_MS = 2_050;
+
+/** A partition whose journal is worth a snapshot, which the end of the rush begins. */
+async function bigBook(skuCount = 48_000) {
   const bed = await nodeBed();
   const name = "n".repeat(64);
-  const refs = Array.from({ length: 48_000 }, (_, i) => ({
+  const refs = Array.from({ length: skuCount }, (_, i) => ({
     key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
     partition: 0,
   }));
   for (let from = 0; from < refs.length; from += 8_000) {
     const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
-    await bed.runtime.settle();
+    await bed.runtime.advance(100);
     expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
   }
   const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
   expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
-  return { bed, ref: refs[0]!, skuCount: refs.length };
+  return { bed, ref: refs[0]!, skuCount };
+}
+
+function snapshotsOf({ log }: { readonly log: LogLines }) {
+  return log.lines.filter(({ message }) => message === "snapshot written");
 }
 
 describe("snapshots and trims", () => {
   test("a big journal gets a snapshot in the background, and is cut behind the ledger", async () => {
     const { bed, ref, skuCount } = await bigBook();
+    await bed.runtime.advance(RUSH_ENDS_MS);
     // The text is made in slices with pauses, in which the book goes on.
     await bed.told(holdOf("s1"), ref);
     await bed.told(holdOf("s2"), ref);
@@ -50,8 +59,36 @@ describe("snapshots and trims", () => {
     expect(await bookOf(bed)).toEqual(before);
   });
 
+  test("a rush postpones it, to its end or for half a minute", async () => {
+    const { bed } = await bigBook();
+    const rush = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        for (let one = 0; one < 600; one++) bed.ask(holdOf("s1"), { key: "none", partition: 0 });
+        await bed.runtime.advance(100);
+      }
+    };
+    await rush(29_000);
+    expect(snapshotsOf(bed)).toEqual([]);
+    await rush(2_000);
+    expect(snapshotsOf(bed)).toHaveLength(1);
+  });
+
+  test("a hand-off in a rush leaves a book to the next owner that takes too long to write", async () => {
+    for (const [skuCount, written] of [
+      [48_000, 1],
+      [96_000, 0],
+    ] as const) {
+      const { bed } = await bigBook(skuCount);
+      const handedOff = bed.node.disown(0);
+      await bed.runtime.advance(10);
+      await handedOff;
+      expect([bed.model.dump()[0]!.released, snapshotsOf(bed).length]).toEqual([1, written]);
+    }
+  });
+
   test("a stop gives up the snapshot under way, and takes its own without pauses", async () => {
     const { bed, ref } = await bigBook();
+    await bed.runtime.advance(RUSH_ENDS_MS);
     await bed.told(holdOf("s1"), ref);
     await bed.told(holdOf("s2"), ref);
     const stopped = hear(bed.node.stop().then(() => "stopped"));
@@ -59,8 +96,7 @@ describe("snapshots and trims", () => {
     expect(stopped.value).toBe("stopped");
     const { seq, snapshot, released } = bed.model.dump()[0]!;
     expect([snapshot?.seq, released]).toEqual([seq, 1]);
-    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
-    expect(written.map(({ fields }) => fields["result"])).toEqual(["done"]);
+    expect(snapshotsOf(bed).map(({ fields }) => fields["result"])).toEqual(["done"]);
   });
 
   test("no book stays frozen, whether its snapshot was written, failed or was given up", async () => {
@@ -70,7 +106,7 @@ describe("snapshots and trims", () => {
       method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
     );
     await bed.told(holdOf("s1"), ref);
-    await bed.runtime.advance(400);
+    await bed.runtime.advance(RUSH_ENDS_MS);
     expect(thaw).toHaveBeenCalledTimes(1);
     bed.hand.through(null);
     await bed.runtime.advance(5_000);
@@ -87,14 +123,14 @@ describe("snapshots and trims", () => {
 
   test("two stops at once take one snapshot", async () => {
     const { bed, ref } = await bigBook();
+    await bed.runtime.advance(RUSH_ENDS_MS);
     await bed.told(holdOf("s1"), ref);
     const stopped = hear(Promise.all([bed.node.stop(), bed.node.stop()]).then(() => "stopped"));
     await bed.runtime.advance(10);
     expect(stopped.value).toBe("stopped");
     const { seq, snapshot } = bed.model.dump()[0]!;
     expect(snapshot?.seq).toBe(seq);
-    const written = bed.log.lines.filter(({ message }) => message === "snapshot written");
-    expect(written.map(({ fields }) => fields["result"])).toEqual(["done"]);
+    expect(snapshotsOf(bed).map(({ fields }) => fields["result"])).toEqual(["done"]);
   });
 
   test("one that failed is tried again, a while later", async () => {
@@ -103,7 +139,7 @@ describe("snapshots and trims", () => {
       method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
     );
     await bed.told(holdOf("s1"), ref);
-    await bed.runtime.advance(400);
+    await bed.runtime.advance(RUSH_ENDS_MS);
     bed.hand.through(null);
     await bed.told(holdOf("s2"), ref);
     await bed.runtime.advance(400);

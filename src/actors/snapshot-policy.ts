@@ -1,10 +1,10 @@
 // When a partition's book is written down, and its journal cut behind it.
 //
-// A snapshot is taken between batches, from a quiet moment if one comes: the book is frozen, and
-// turned into text and written in the background, a slice at a time, with pauses in which shoppers
-// have the node to themselves: without them a book of 20 MB took a third of it for half a second.
-// Replay then stays within about SNAPSHOT_FORCED_BYTES, or the size of the book, and what comes while
-// a snapshot is being written.
+// A snapshot is taken between batches, after a rush if one is on: the book is frozen, and turned
+// into text and written in the background, a slice at a time, with pauses in which shoppers have the
+// node to themselves: without them a book of 20 MB took a third of it for half a second. Replay then
+// stays within about SNAPSHOT_FORCED_BYTES, or the size of the book, and what comes while a snapshot
+// is being written.
 
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
 import type { Term } from "../core/ports/journal.ts";
@@ -13,11 +13,11 @@ import type { StockBook } from "../core/stock/state.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import type { Recovered } from "./recovery.ts";
 
-/** Under a stampede no quiet moment comes: then at this size. Replays in about a second. */
+/** A rush that does not end: then at this size. Replays in about a second. */
 const SNAPSHOT_FORCED_BYTES = 8 * SNAPSHOT_AFTER_BYTES;
 
-/** Fewer waiting commands than this is a quiet moment. */
-const QUIET_COMMANDS = 16;
+/** And at this age: it bounds what the journals of all partitions take together. */
+const POSTPONED_MS_MAX = 30_000;
 
 /** After each slice, which takes a quarter of a millisecond: a book may use a tenth of the node. */
 const SLICE_PAUSE_MS = 5;
@@ -55,6 +55,8 @@ export class SnapshotPolicy {
   #isAbandoned = false;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #trimAtMs = 0;
+  /** Since when the journal is worth a snapshot. */
+  #worthSinceMs: number | null = null;
 
   constructor(partition: number, host: PartitionHost) {
     this.#partition = partition;
@@ -65,19 +67,28 @@ export class SnapshotPolicy {
     this.#bytesSince = recovered.replayedBytes;
     this.#storedSeq = recovered.snapshotSeq;
     this.#trimmedSeq = 0;
+    this.#worthSinceMs = null;
   }
 
   grew(bytes: number): void {
     this.#bytesSince += bytes;
   }
 
-  /** Called with nothing in flight. Freezes now, writes later. */
-  beforeTurn(term: Term, state: Written, waitingCount: number): void {
-    if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#writing !== null) return;
+  /** Worth one, and no rush, or it has waited long enough for the end of it. */
+  isDue(): boolean {
+    if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#writing !== null) return false;
     // A book of many megabytes is written again only when the journal has grown by as much.
-    if (this.#bytesSince < this.#lastBytes) return;
-    if (waitingCount >= QUIET_COMMANDS && this.#bytesSince < SNAPSHOT_FORCED_BYTES) return;
-    if (this.#host.runtime.clock.monotonicMs() < this.#notBeforeMs) return;
+    if (this.#bytesSince < this.#lastBytes) return false;
+    const nowMs = this.#host.runtime.clock.monotonicMs();
+    if (nowMs < this.#notBeforeMs) return false;
+    this.#worthSinceMs ??= nowMs;
+    if (!this.#host.isInRush() || this.#bytesSince >= SNAPSHOT_FORCED_BYTES) return true;
+    return nowMs >= this.#worthSinceMs + POSTPONED_MS_MAX;
+  }
+
+  /** Called with nothing in flight. Freezes now, writes later. */
+  beforeTurn(term: Term, state: Written): void {
+    if (!this.isDue()) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
     void this.#write(term, state, true);
   }
@@ -106,7 +117,8 @@ export class SnapshotPolicy {
     if (state.book !== book) return;
     if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
-    if (isHandOff && this.#lastBytes > HAND_OFF_BOOK_BYTES_MAX) return;
+    // A book is at most about what was written of it, and what has come since.
+    if (isHandOff && this.#lastBytes + this.#bytesSince > HAND_OFF_BOOK_BYTES_MAX) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(book)) return;
     await this.#write(term, state, false);
   }
@@ -115,6 +127,7 @@ export class SnapshotPolicy {
   async #write(term: Term, state: Written, hasPauses: boolean): Promise<void> {
     const bytesBefore = this.#bytesSince;
     this.#bytesSince = 0;
+    this.#worthSinceMs = null;
     const frozen = new FrozenBook(state.book, state.lastAtMs, this.#host.writtenFormat());
     this.#writing = this.#writeFrozen(term, state.seq, frozen, hasPauses).then((isDone) => {
       this.#writing = null;

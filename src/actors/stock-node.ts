@@ -36,6 +36,7 @@ import { LoadGate } from "./load-gate.ts";
 import type { PartitionHost } from "./partition-host.ts";
 import { Partition } from "./partition.ts";
 import type { Recovered } from "./recovery.ts";
+import { Rush } from "./rush.ts";
 import { NodeStats } from "./stats.ts";
 import { Turns } from "./turns.ts";
 
@@ -77,6 +78,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   readonly writtenFormat: () => number;
   readonly loads = new LoadGate(LOADS_AT_ONCE_MAX);
   readonly stats = new NodeStats();
+  readonly #rush = new Rush();
   readonly #ledger: LedgerFeed;
   readonly #partitions: readonly Partition[];
   readonly #turns: Turns<{ turn(): void }>;
@@ -169,6 +171,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
 
   /** Hot path (bench/hold.ts). */
   askWithin(sku: SkuRef, command: Command, leftMs: number): Promise<Outcome> {
+    this.#rush.asked();
     const partition = this.#partition(sku.partition);
     const arrivedMs = this.runtime.clock.monotonicMs();
     return new Promise<Outcome>((resolve, reject) => {
@@ -193,6 +196,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
       return archived === undefined ? null : windowRefusal(archived, partition.nowMs());
     }
     if (state.held > 0) return null;
+    this.#rush.asked();
     const closed = windowRefusal(state.rules, partition.nowMs());
     if (closed !== null) return closed;
     return availableOf(state) === 0 ? SOLD_OUT : null;
@@ -277,6 +281,10 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     this.#turns.request(partition);
   }
 
+  isInRush(): boolean {
+    return this.#rush.isOn;
+  }
+
   isBacklogFull(): boolean {
     return this.#ledger.isFull();
   }
@@ -350,6 +358,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   }
 
   #tick(): void {
+    this.#rush.tick();
     const monotonicMs = this.runtime.clock.monotonicMs();
     for (const partition of this.#partitions) {
       partition.tick(monotonicMs);
