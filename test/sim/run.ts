@@ -27,6 +27,10 @@ const BUSY_UNTIL_MS = 44_000;
 const QUIET_AT_MS = 56_000;
 const PROBE_AT_MS = 60_000;
 export const OVER_AT_MS = 66_000;
+/** … and later if a node that was evicted twice is back only then, and is handed its partitions … */
+const OVER_LATEST_MS = 80_000;
+/** … which takes less than this. */
+const HANDED_OVER_MS = 3_000;
 const LOOK_EVERY_MS = 2_000;
 
 export type RunCounts = ChainCounts & AnswerCounts & { readonly tasks: number };
@@ -79,6 +83,7 @@ class Run {
   readonly #load: Load;
   readonly #injector: Injector;
   readonly #faults: readonly SimFault[];
+  readonly #members = new SimMemberTable();
 
   constructor(seed: number, nodeCount: number, faults: readonly SimFault[]) {
     this.#faults = faults;
@@ -88,7 +93,7 @@ class Run {
     this.#chain = new Chain({ world, shadow, causes });
     this.#store = new SimStore({ world, random: new Random(seed, 2), observer: this.#chain });
     this.#network = new SimNetwork(world, new Random(seed, 3));
-    const members = new SimMemberTable();
+    const members = this.#members;
     const skus = skusOf(new Random(seed, 7), PARTITIONS, SKUS);
     const opening = new Map(skus.map(({ key, rules }) => [key, rules.startsAtMs]));
     const around: Surroundings = {
@@ -164,7 +169,12 @@ class Run {
     this.#look();
     this.#runUntil(QUIET_AT_MS, () => this.#atQuiet());
     this.#runUntil(PROBE_AT_MS, () => this.#atProbe());
-    this.#runUntil(OVER_AT_MS, () => this.#atEnd());
+    let overMs = OVER_AT_MS;
+    do {
+      this.#runUntil(overMs, () => undefined);
+      overMs = Math.min(OVER_LATEST_MS, this.#members.changedAtMs + HANDED_OVER_MS);
+    } while (overMs > this.world.nowMs && this.world.failure === null);
+    this.#runUntil(this.world.nowMs, () => this.#atEnd());
   }
 
   #runUntil(untilMs: number, check: () => void): void {

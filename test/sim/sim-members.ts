@@ -12,6 +12,7 @@ const LATENCY_MS = { min: 0.3, max: 3 };
 export class SimMemberTable {
   list: MemberList | null = null;
   revision = 0;
+  changedAtMs = 0;
   readonly hints: { readonly process: Process; readonly handler: () => void }[] = [];
   /** This part of the answers does not come back. */
   lostReplies = 0;
@@ -56,6 +57,7 @@ export function simMemberStore(options: {
         if (revision !== (table.list === null ? null : table.revision)) return false;
         table.list = list;
         table.revision++;
+        table.changedAtMs = world.nowMs;
         const members = list.members.map((member) => `${member.id}:${member.state}`);
         world.log(`list ${list.view} [${members.join(" ")}] by ${process.name}`);
         for (const hint of table.hints) {
