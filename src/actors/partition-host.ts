@@ -7,6 +7,7 @@ import type { Runtime } from "../core/ports/runtime.ts";
 import type { Announcements } from "./announcements.ts";
 import type { LoadGate } from "./load-gate.ts";
 import type { Recovered } from "./recovery.ts";
+import type { Slots } from "./slots.ts";
 
 /** What a partition needs of the node that it lives on. */
 export interface PartitionHost {
@@ -26,7 +27,9 @@ export interface PartitionHost {
   /** What the edges were told about the partition's SKUs. */
   announcementsOf(partition: number): Announcements;
   requestTurn(partition: { turn(): void }): void;
-  /** True while shoppers storm this node (rush.ts). */
+  /** For snapshots that are written while the node serves. */
+  readonly snapshotSlots: Slots;
+  /** True while shoppers storm this node's partitions (rush.ts). */
   isInRush(): boolean;
   /** True while the ledger is so far behind that no new hold may be taken. */
   isBacklogFull(): boolean;

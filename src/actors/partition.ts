@@ -144,7 +144,7 @@ export class Partition {
     this.#inbox.expire(monotonicMs);
     if (this.#flight !== null) rejectExpired(this.#flight, monotonicMs);
     this.#closing.tick(monotonicMs);
-    if (this.#isLapseDue() || this.#snapshots.isDue()) this.#wake();
+    if (this.#isLapseDue() || this.#snapshots.isDue(monotonicMs)) this.#wake();
     this.#snapshots.tick(this.#term, monotonicMs);
     this.#inbox.tick(this.#memory.book, !this.#mayTurn || this.#closing.hasBegun, this.nowMs());
   }
@@ -190,7 +190,7 @@ export class Partition {
     const nowMs = this.nowMs();
     const term = this.#term;
     assert(term !== null, "a turn needs a claim");
-    this.#snapshots.beforeTurn(term, this.#memory);
+    this.#snapshots.beforeTurn(term, this.#memory, monotonicMs);
     const announcements = this.#host.announcementsOf(this.id);
     const format = this.#host.writtenFormat();
     const now = { nowMs, monotonicMs, format, announcements };

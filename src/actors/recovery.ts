@@ -22,6 +22,7 @@ export type Recovered = {
   readonly book: StockBook;
   readonly seq: number;
   readonly snapshotSeq: number;
+  readonly snapshotBytes: number;
   /** Journal bytes behind the snapshot. */
   readonly replayedBytes: number;
   /** Time of the last batch; 0 when there was none ever. */
@@ -66,6 +67,8 @@ async function replay(source: RecoverySource, partition: number, seq: number): P
   const stored = snapshot === null ? { book: emptyBook(), atMs: 0 } : decodeBook(snapshot.pieces);
   const { book } = stored;
   const snapshotSeq = snapshot?.seq ?? 0;
+  const pieces = snapshot?.pieces ?? [];
+  const snapshotBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (snapshotSeq > seq) {
     throw corrupt(partition, `the snapshot is at ${snapshotSeq}, the fence at ${seq}`);
   }
@@ -91,7 +94,7 @@ async function replay(source: RecoverySource, partition: number, seq: number): P
   }
   assert(next === seq + 1, "a replay ends at the fence");
   await compareBackup(journal, partition, book);
-  return { book, seq, snapshotSeq, replayedBytes, lastAtMs, revived };
+  return { book, seq, snapshotSeq, snapshotBytes, replayedBytes, lastAtMs, revived };
 }
 
 /** Applies a committed batch of SKUs that are in memory. Returns its time. */

@@ -1,11 +1,11 @@
-/** Commands and refusals in a second: about a tenth of what one core answers. */
+/** Commands and early refusals in a second: about a tenth of what one core answers (ADR 0013). */
 const RUSH_PER_S = 5_000;
 
 /** What stays of the count after a tick; over many ticks it is then about that of a second. */
 const KEPT = 0.9;
 
 /**
- * Are shoppers storming this node? Then what can wait does. `tick` is called ten times a second.
+ * Are shoppers storming this node's partitions? Then what can wait does. `tick` is called ten times a second.
  *
  * Hot path: an addition for each command.
  */

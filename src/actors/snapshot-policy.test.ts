@@ -1,7 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test";
 
 import { bookOf, restart, someHistory } from "../../test/support/actor-lives.ts";
-import { hear, holdOf, nodeBed, rulesOf } from "../../test/support/actors.ts";
+import { hear, holdOf, type NodeBed, nodeBed, rulesOf } from "../../test/support/actors.ts";
 import type { LogLines } from "../../test/support/http-fakes.ts";
 import { Fault } from "../core/errors.ts";
 import { SNAPSHOT_AFTER_BYTES } from "../core/limits.ts";
@@ -11,12 +11,12 @@ import { decodeBook, FrozenBook } from "../core/stock/snapshot.ts";
 const RUSH_ENDS_MS = 2_050;
 
 /** A partition whose journal is worth a snapshot, which the end of the rush begins. */
-async function bigBook(skuCount = 48_000) {
-  const bed = await nodeBed();
+async function bigBook(skuCount = 48_000, partitionCount = 1) {
+  const bed = await nodeBed({ count: partitionCount });
   const name = "n".repeat(64);
-  const refs = Array.from({ length: skuCount }, (_, i) => ({
+  const refs = Array.from({ length: skuCount * partitionCount }, (_, i) => ({
     key: `sale-${name.slice(5)}/${name.slice(6)}${i}`,
-    partition: 0,
+    partition: Math.floor(i / skuCount),
   }));
   for (let from = 0; from < refs.length; from += 8_000) {
     const heard = refs.slice(from, from + 8_000).map((ref) => bed.ask(rulesOf(), ref));
@@ -24,8 +24,16 @@ async function bigBook(skuCount = 48_000) {
     expect(heard.every((one) => one.value?.kind === "configured")).toBe(true);
   }
   const bytes = bed.ledger.rows.reduce((sum, row) => sum + row.bytes.length, 0);
-  expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES);
+  expect(bytes).toBeGreaterThan(SNAPSHOT_AFTER_BYTES * partitionCount);
   return { bed, ref: refs[0]!, skuCount };
+}
+
+/** Shoppers storm the node for so long. */
+async function rush(bed: NodeBed, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    for (let one = 0; one < 600; one++) bed.ask(holdOf("s1"), { key: "none", partition: 0 });
+    await bed.runtime.advance(100);
+  }
 }
 
 function snapshotsOf({ log }: { readonly log: LogLines }) {
@@ -61,16 +69,66 @@ describe("snapshots and trims", () => {
 
   test("a rush postpones it, to its end or for half a minute", async () => {
     const { bed } = await bigBook();
-    const rush = async (ms: number) => {
-      for (let passed = 0; passed < ms; passed += 100) {
-        for (let one = 0; one < 600; one++) bed.ask(holdOf("s1"), { key: "none", partition: 0 });
-        await bed.runtime.advance(100);
-      }
-    };
-    await rush(29_000);
+    await rush(bed, 29_000);
     expect(snapshotsOf(bed)).toEqual([]);
-    await rush(2_000);
+    await rush(bed, 2_000);
     expect(snapshotsOf(bed)).toHaveLength(1);
+  });
+
+  test("one that fails in a rush does not wait for its end again", async () => {
+    const { bed } = await bigBook();
+    bed.hand.through((method, _, work) =>
+      method === "writeSnapshot" ? Promise.reject(new Fault("unknown", "cut")) : work(),
+    );
+    await rush(bed, 31_000);
+    bed.hand.through(null);
+    await rush(bed, 3_000);
+    expect(snapshotsOf(bed)).toEqual([]);
+    await rush(bed, 4_000);
+    expect(snapshotsOf(bed)).toHaveLength(1);
+  });
+
+  test("what a rush has postponed is written two at a time", async () => {
+    const { bed } = await bigBook(48_000, 3);
+    bed.hand.hold("writeSnapshot");
+    await bed.runtime.advance(2 * RUSH_ENDS_MS);
+    expect(bed.hand.held.map(({ method }) => method)).toEqual(["writeSnapshot", "writeSnapshot"]);
+    const released = bed.hand.take().release();
+    await bed.runtime.advance(1_000);
+    await released;
+    expect(bed.hand.held).toHaveLength(2);
+    expect(snapshotsOf(bed)).toHaveLength(1);
+  });
+
+  test("one whose answer was lost counts as written", async () => {
+    const { bed } = await bigBook();
+    const { seq } = bed.node.partitions[0]!;
+    bed.ledger.storedSeq = seq;
+    let writes = 0;
+    bed.hand.through(async (method, _, work) => {
+      const result = await work();
+      if (method !== "writeSnapshot" || ++writes > 1) return result;
+      throw new Fault("unknown", "cut");
+    });
+    await bed.runtime.advance(RUSH_ENDS_MS + 20_000);
+    expect(writes).toBe(2);
+    const { snapshot, entries } = bed.model.dump()[0]!;
+    expect([snapshot?.seq, entries]).toEqual([seq, []]);
+  });
+
+  test("one that is refused is not tried again before there is more to write", async () => {
+    const { bed, ref } = await bigBook();
+    let writes = 0;
+    bed.hand.through((method, _, work) => {
+      if (method !== "writeSnapshot") return work();
+      writes += 1;
+      return Promise.resolve({ kind: "stale", seq: 0 });
+    });
+    await bed.runtime.advance(RUSH_ENDS_MS + 20_000);
+    expect(writes).toBe(1);
+    await bed.told(holdOf("s1"), ref);
+    await bed.runtime.advance(1_000);
+    expect(writes).toBe(2);
   });
 
   test("a hand-off in a rush leaves a book to the next owner that takes too long to write", async () => {

@@ -16,7 +16,7 @@ import type { Recovered } from "./recovery.ts";
 /** A rush that does not end: then at this size. Replays in about a second. */
 const SNAPSHOT_FORCED_BYTES = 8 * SNAPSHOT_AFTER_BYTES;
 
-/** And at this age: it bounds what the journals of all partitions take together. */
+/** And at this age, counted from SNAPSHOT_AFTER_BYTES on. */
 const POSTPONED_MS_MAX = 30_000;
 
 /** After each slice, which takes a quarter of a millisecond: a book may use a tenth of the node. */
@@ -54,9 +54,11 @@ export class SnapshotPolicy {
   #writing: Promise<void> | null = null;
   #isAbandoned = false;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** The journal refused one, and would refuse the same again. */
+  #isRefused = false;
   #trimAtMs = 0;
   /** Since when the journal is worth a snapshot. */
-  #worthSinceMs: number | null = null;
+  #worthSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(partition: number, host: PartitionHost) {
     this.#partition = partition;
@@ -65,32 +67,39 @@ export class SnapshotPolicy {
 
   loaded(recovered: Recovered): void {
     this.#bytesSince = recovered.replayedBytes;
+    this.#lastBytes = recovered.snapshotBytes;
     this.#storedSeq = recovered.snapshotSeq;
     this.#trimmedSeq = 0;
-    this.#worthSinceMs = null;
+    this.#worthSinceMs = this.#host.runtime.clock.monotonicMs();
+    this.#isRefused = false;
   }
 
   grew(bytes: number): void {
-    this.#bytesSince += bytes;
+    const before = this.#bytesSince;
+    this.#bytesSince = before + bytes;
+    this.#isRefused = false;
+    if (before >= SNAPSHOT_AFTER_BYTES || this.#bytesSince < SNAPSHOT_AFTER_BYTES) return;
+    this.#worthSinceMs = this.#host.runtime.clock.monotonicMs();
   }
 
   /** Worth one, and no rush, or it has waited long enough for the end of it. */
-  isDue(): boolean {
+  isDue(monotonicMs: number): boolean {
     if (this.#bytesSince < SNAPSHOT_AFTER_BYTES || this.#writing !== null) return false;
+    if (this.#isRefused || monotonicMs < this.#notBeforeMs) return false;
     // A book of many megabytes is written again only when the journal has grown by as much.
     if (this.#bytesSince < this.#lastBytes) return false;
-    const nowMs = this.#host.runtime.clock.monotonicMs();
-    if (nowMs < this.#notBeforeMs) return false;
-    this.#worthSinceMs ??= nowMs;
     if (!this.#host.isInRush() || this.#bytesSince >= SNAPSHOT_FORCED_BYTES) return true;
-    return nowMs >= this.#worthSinceMs + POSTPONED_MS_MAX;
+    return monotonicMs >= this.#worthSinceMs + POSTPONED_MS_MAX;
   }
 
   /** Called with nothing in flight. Freezes now, writes later. */
-  beforeTurn(term: Term, state: Written): void {
-    if (!this.isDue()) return;
+  beforeTurn(term: Term, state: Written, monotonicMs: number): void {
+    if (!this.isDue(monotonicMs)) return;
+    const { snapshotSlots } = this.#host;
     if (this.#host.announcementsOf(this.#partition).keepsBack(state.book)) return;
-    void this.#write(term, state, true);
+    // Else all that a rush has postponed would begin at its end.
+    if (!snapshotSlots.take()) return;
+    void this.#write(term, state, true).then(() => snapshotSlots.give());
   }
 
   tick(term: Term | null, monotonicMs: number): void {
@@ -117,7 +126,7 @@ export class SnapshotPolicy {
     if (state.book !== book) return;
     if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
-    // A book is at most about what was written of it, and what has come since.
+    // A book is at most about what was written of it, and what has come since, be it its end.
     if (isHandOff && this.#lastBytes + this.#bytesSince > HAND_OFF_BOOK_BYTES_MAX) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(book)) return;
     await this.#write(term, state, false);
@@ -126,8 +135,8 @@ export class SnapshotPolicy {
   /** Freezes the book before it returns. Without pauses when somebody waits for it. */
   async #write(term: Term, state: Written, hasPauses: boolean): Promise<void> {
     const bytesBefore = this.#bytesSince;
+    const worthSinceMs = this.#worthSinceMs;
     this.#bytesSince = 0;
-    this.#worthSinceMs = null;
     const frozen = new FrozenBook(state.book, state.lastAtMs, this.#host.writtenFormat());
     this.#writing = this.#writeFrozen(term, state.seq, frozen, hasPauses).then((isDone) => {
       this.#writing = null;
@@ -135,6 +144,7 @@ export class SnapshotPolicy {
       if (isDone) return;
       // The journal still has everything: a later one will do.
       this.#bytesSince += bytesBefore;
+      this.#worthSinceMs = worthSinceMs;
       this.#notBeforeMs = this.#host.runtime.clock.monotonicMs() + RETRY_AFTER_MS;
     });
     await this.#writing;
@@ -155,12 +165,14 @@ export class SnapshotPolicy {
       bytes += piece.length;
     });
     try {
-      const { kind } = await journal.writeSnapshot(term, { seq, pieces });
-      log.info({ partition, seq, bytes, result: kind }, "snapshot written");
-      if (kind !== "done") return false;
-      this.#storedSeq = seq;
-      this.#lastBytes = bytes;
-      return true;
+      const result = await journal.writeSnapshot(term, { seq, pieces });
+      log.info({ partition, seq, bytes, result: result.kind }, "snapshot written");
+      if (result.kind === "done") this.#lastBytes = bytes;
+      // It has this one already: the answer to it was lost.
+      const isStored = result.kind === "done" || (result.kind === "stale" && result.seq >= seq);
+      if (isStored) this.#storedSeq = seq;
+      this.#isRefused = !isStored;
+      return isStored;
     } catch (cause) {
       if (cause === ABANDONED) log.info({ partition, seq }, "snapshot given up");
       else log.warn({ partition, err: String(cause) }, "snapshot failed");

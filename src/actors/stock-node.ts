@@ -13,6 +13,7 @@ import {
   LOADS_AT_ONCE_MAX,
   READ_WAIT_MS,
   REQUEST_DEADLINE_MS,
+  SNAPSHOTS_AT_ONCE_MAX,
 } from "../core/limits.ts";
 import type { Archive } from "../core/ports/archive.ts";
 import type { Journal, Term } from "../core/ports/journal.ts";
@@ -37,6 +38,7 @@ import type { PartitionHost } from "./partition-host.ts";
 import { Partition } from "./partition.ts";
 import type { Recovered } from "./recovery.ts";
 import { Rush } from "./rush.ts";
+import { Slots } from "./slots.ts";
 import { NodeStats } from "./stats.ts";
 import { Turns } from "./turns.ts";
 
@@ -77,6 +79,7 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
   readonly generation: string;
   readonly writtenFormat: () => number;
   readonly loads = new LoadGate(LOADS_AT_ONCE_MAX);
+  readonly snapshotSlots = new Slots(SNAPSHOTS_AT_ONCE_MAX);
   readonly stats = new NodeStats();
   readonly #rush = new Rush();
   readonly #ledger: LedgerFeed;
@@ -100,12 +103,9 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
     this.#owner = options.owner;
     this.generation = options.generation;
     this.#ledger = options.ledger;
-    const { onLost } = options;
-    if (onLost !== undefined) {
-      this.onOwnership((change) => {
-        if (change.kind === "lost") onLost(change.partition, change.owner);
-      });
-    }
+    this.onOwnership((change) => {
+      if (change.kind === "lost") options.onLost?.(change.partition, change.owner);
+    });
     this.#hasEdges = options.hasEdges ?? false;
     this.#announcements = Array.from({ length: options.partitionCount }, () => new Announcements());
     this.#turns = new Turns((task) => options.runtime.soon(task));
@@ -196,10 +196,10 @@ export class StockNode implements Stock, PartitionHost, LocalPartitions, LevelSo
       return archived === undefined ? null : windowRefusal(archived, partition.nowMs());
     }
     if (state.held > 0) return null;
-    this.#rush.asked();
-    const closed = windowRefusal(state.rules, partition.nowMs());
-    if (closed !== null) return closed;
-    return availableOf(state) === 0 ? SOLD_OUT : null;
+    const isGone = availableOf(state) === 0;
+    const refusal = windowRefusal(state.rules, partition.nowMs()) ?? (isGone ? SOLD_OUT : null);
+    if (refusal !== null) this.#rush.asked();
+    return refusal;
   }
 
   async cart(shopper: string): Promise<{ holds: readonly CartHold[]; complete: boolean }> {

@@ -86,6 +86,9 @@ export const SNAPSHOT_PIECE_BYTES_MAX = 256 * 1_024;
 /** Journal bytes of a partition since its snapshot that call for a new one: keeps replay short. */
 export const SNAPSHOT_AFTER_BYTES = 8 * 1_024 * 1_024;
 
+/** Snapshots that one node writes at once while it serves: each may use a tenth of it. */
+export const SNAPSHOTS_AT_ONCE_MAX = 2;
+
 /** Claims and loads that one node runs at once. */
 export const LOADS_AT_ONCE_MAX = 8;
 

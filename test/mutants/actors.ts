@@ -10,10 +10,41 @@ const flight = "src/actors/flight.ts";
 const recovery = "src/actors/recovery.ts";
 const decideTurn = "src/actors/decide-turn.ts";
 const mailbox = "src/actors/mailbox.ts";
+const snapshots = "src/actors/snapshot-policy.ts";
 const time = "src/actors/partition-time.ts";
 
 export const ACTOR_MUTANTS: readonly Mutant[] = [
   ...ARCHIVE_MUTANTS,
+  {
+    name: "a snapshot in the middle of a rush",
+    file: snapshots,
+    find: "!this.#host.isInRush() || ",
+    replace: "true || ",
+  },
+  {
+    name: "all postponed snapshots at once",
+    file: snapshots,
+    find: "if (!snapshotSlots.take()) return;",
+    replace: "snapshotSlots.take();",
+  },
+  {
+    name: "a refused snapshot is tried for ever",
+    file: snapshots,
+    find: "this.#isRefused = !isStored;",
+    replace: "",
+  },
+  {
+    name: "a stored snapshot whose answer was lost is written for ever",
+    file: snapshots,
+    find: ' || (result.kind === "stale" && result.seq >= seq)',
+    replace: "",
+  },
+  {
+    name: "a hand-off writes a book that takes too long",
+    file: snapshots,
+    find: "this.#lastBytes + this.#bytesSince > HAND_OFF_BOOK_BYTES_MAX",
+    replace: "this.#lastBytes > HAND_OFF_BOOK_BYTES_MAX",
+  },
   {
     name: "P2: reply before commit",
     file: partition,

@@ -19,6 +19,6 @@ test("what is wrong is named, with what is allowed", () => {
     '--runs is "many"; allowed: a whole number, 0 or more',
   );
   expect(() => parseOptions(["--minutes", "soon"])).toThrow("--minutes");
-  expect(() => parseOptions(["--seed", "-1"])).toThrow("--seed");
+  expect(() => parseOptions(["--seed=-1"])).toThrow("--seed");
   expect(() => parseOptions(["--nothing"])).toThrow("--nothing");
 });

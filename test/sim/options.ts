@@ -11,6 +11,7 @@ export const USAGE = `bun run sim [options]
   --workers N   threads (one a core)
   --brief       stop at the first failure, say which, keep nothing
   --log         print the event log of the last failing run, or of a single run
+  --help        this
 
 Exit code 0: every run holds, and everything that must happen has; 1: not so; 2: wrong usage.`;
 

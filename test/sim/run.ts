@@ -27,9 +27,9 @@ const BUSY_UNTIL_MS = 44_000;
 const QUIET_AT_MS = 56_000;
 const PROBE_AT_MS = 60_000;
 export const OVER_AT_MS = 66_000;
-/** … and later if a node that was evicted twice is back only then, and is handed its partitions … */
-const OVER_LATEST_MS = 80_000;
-/** … which takes less than this. */
+/** … and later while the member list changes: who was evicted twice is back half a minute later … */
+const OVER_LATEST_MS = 90_000;
+/** … for so long, in which all partitions are handed over. */
 const HANDED_OVER_MS = 3_000;
 const LOOK_EVERY_MS = 2_000;
 
@@ -172,7 +172,10 @@ class Run {
     let overMs = OVER_AT_MS;
     do {
       this.#runUntil(overMs, () => undefined);
-      overMs = Math.min(OVER_LATEST_MS, this.#members.changedAtMs + HANDED_OVER_MS);
+      overMs = this.#members.changedAtMs + HANDED_OVER_MS;
+      this.world.guard(() => {
+        expectThat(overMs <= OVER_LATEST_MS, "quiet", () => "the member list does not settle");
+      });
     } while (overMs > this.world.nowMs && this.world.failure === null);
     this.#runUntil(this.world.nowMs, () => this.#atEnd());
   }
