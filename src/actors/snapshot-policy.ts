@@ -126,7 +126,7 @@ export class SnapshotPolicy {
     if (state.book !== book) return;
     if (state.seq === this.#storedSeq) return;
     if (isHandOff && this.#bytesSince < HAND_OFF_REPLAY_BYTES) return;
-    // A book is at most about what was written of it, and what has come since, be it its end.
+    // A book is at most about what was written of it and what has come since: it may have shrunk.
     if (isHandOff && this.#lastBytes + this.#bytesSince > HAND_OFF_BOOK_BYTES_MAX) return;
     if (this.#host.announcementsOf(this.#partition).keepsBack(book)) return;
     await this.#write(term, state, false);

@@ -169,15 +169,7 @@ class Run {
     this.#look();
     this.#runUntil(QUIET_AT_MS, () => this.#atQuiet());
     this.#runUntil(PROBE_AT_MS, () => this.#atProbe());
-    let overMs = OVER_AT_MS;
-    do {
-      this.#runUntil(overMs, () => undefined);
-      overMs = this.#members.changedAtMs + HANDED_OVER_MS;
-      this.world.guard(() => {
-        expectThat(overMs <= OVER_LATEST_MS, "quiet", () => "the member list does not settle");
-      });
-    } while (overMs > this.world.nowMs && this.world.failure === null);
-    this.#runUntil(this.world.nowMs, () => this.#atEnd());
+    this.#runUntil(OVER_AT_MS, () => this.#atOver());
   }
 
   #runUntil(untilMs: number, check: () => void): void {
@@ -218,6 +210,14 @@ class Run {
     const entrances = this.#cluster.entrances();
     askForCarts({ world, entrances, mustBeComplete: true });
     probe({ world, clients: this.#clients, entrances, skus: this.#load.skus });
+  }
+
+  /** The end, or some time after the last change of the member list if that is later. */
+  #atOver(): void {
+    const overMs = this.#members.changedAtMs + HANDED_OVER_MS;
+    if (overMs <= this.world.nowMs) return this.#atEnd();
+    expectThat(overMs <= OVER_LATEST_MS, "quiet", () => "the member list does not settle");
+    this.#runUntil(overMs, () => this.#atOver());
   }
 
   #atEnd(): void {
