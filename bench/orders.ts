@@ -4,11 +4,11 @@
 //   bun bench/orders.ts [orders] [checkouts at once]
 
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { bucketOf, orderIdOf } from "../src/core/ids.ts";
 import { BUCKETS } from "../src/core/limits.ts";
 import type { Order } from "../src/core/order/order.ts";
+import { applyMigrations } from "../src/store/postgres/apply-migrations.ts";
 import { PostgresDatabase } from "../src/store/postgres/connect.ts";
 import { PostgresOrders } from "../src/store/postgres/orders.ts";
 import { startPostgres } from "../test/support/servers.ts";
@@ -115,11 +115,7 @@ const database = new PostgresDatabase({
   plansOnce: true,
 });
 try {
-  const folder = join(import.meta.dir, "../drizzle/postgres");
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) {
-    const text = readFileSync(join(folder, file), "utf8");
-    await database.run("migrate", (_, sql) => sql.unsafe(text));
-  }
+  await applyMigrations(database);
   const bucketToShard = Array.from({ length: BUCKETS }, () => 0);
   const orders = new PostgresOrders({ shards: [database], bucketToShard });
   console.log(`${total} orders a round, ${atOnce} checkouts at once, one Postgres, fsync on`);
