@@ -43,9 +43,14 @@ export function bucketOf(shopperId: string): number {
   return Number(hash64(shopperId) % BigInt(BUCKETS));
 }
 
+/** What the ids of a bucket's orders begin with: six characters. */
+export function orderIdPrefixOf(bucket: number): string {
+  return `ord_${bucket.toString(16).padStart(2, "0")}`;
+}
+
 /** `uuid` is a UUIDv7 from outside: core makes no randomness. */
 export function orderIdOf(shopperId: string, uuid: string): string {
-  return `ord_${bucketOf(shopperId).toString(16).padStart(2, "0")}${uuid.replaceAll("-", "")}`;
+  return orderIdPrefixOf(bucketOf(shopperId)) + uuid.replaceAll("-", "");
 }
 
 /** The bucket that an order id carries, or null when the text is not an order id. */

@@ -2,7 +2,7 @@
 
 import { assert } from "../core/assert.ts";
 import { bucketOfOrder } from "../core/ids.ts";
-import { mayStep } from "../core/order/order.ts";
+import { isOpen, mayStep } from "../core/order/order.ts";
 import type { Order, OrderFailure, OrderLine, OrderStatus } from "../core/order/order.ts";
 import type { Transition } from "../core/ports/orders.ts";
 
@@ -101,10 +101,16 @@ export function assertNewOrder(order: Order): number {
  */
 export function assertStep(step: Transition): void {
   assert(step.from.length > 0, "a step comes from somewhere");
+  assert(!step.settled || !isOpen(step.to), `an order that is ${step.to} is not settled`);
   for (const from of step.from) {
     const onlySettles = from === step.to && step.settled;
     assert(onlySettles || mayStep(from, step.to), `${from} may become ${step.to}`);
   }
+}
+
+/** May a step make an order that was settled unsettled: a paid one's refund? */
+export function mayReopen(step: Transition): boolean {
+  return !step.settled && !step.from.every(isOpen);
 }
 
 /** Newest first, ties by id: one order over all shards. */

@@ -78,7 +78,7 @@ describe("a connection that is cut", () => {
   test("a step whose reply was lost is unknown: nothing tells who took it", async () => {
     const order = sampleOrder();
     await orders.create(order);
-    proxy.cutReplyWith("UPDATE 1");
+    proxy.cutReplyWith("SELECT 1");
     const step = stepOf(order, { from: ["created"], to: "awaiting_payment" });
     expect(await faultCodeOf(orders.transition(step))).toBe("unknown");
     expect((await orders.find(order.orderId))?.status).toBe("awaiting_payment");

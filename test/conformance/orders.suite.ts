@@ -359,6 +359,24 @@ function listTests(under: () => OrdersUnderTest): void {
     }
     expect(await ask(ALL_BUCKETS, 100_000)).toEqual([]);
   });
+
+  test("a paid order is unsettled again from its refund's begin to its end", async () => {
+    const { orders } = under();
+    const order = sampleOrder({ createdAtMs: 2_000 });
+    await orders.create(order);
+    const isUnsettled = async () => {
+      const asked = { buckets: ALL_BUCKETS, beforeMs: 100_000, limit: 100 };
+      return (await orders.unsettled(asked)).some(({ orderId }) => orderId === order.orderId);
+    };
+    const heard = [await isUnsettled()];
+    let from: OrderStatus = "created";
+    for (const to of ["awaiting_payment", "paid", "refunding", "refunded"] as const) {
+      expect(await orders.transition(stepOf(order, { from: [from], to }))).toBe(true);
+      heard.push(await isUnsettled());
+      from = to;
+    }
+    expect(heard).toEqual([true, true, false, true, false]);
+  });
 }
 
 function line(sku: string, quantity: number, unitPriceMinor: number) {

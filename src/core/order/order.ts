@@ -25,6 +25,9 @@ export const ORDER_STEPS = {
   fulfilled: [],
 } as const satisfies Record<OrderStatus, readonly OrderStatus[]>;
 
+/** An order in one of these is never settled: something is left to do for it. */
+export const OPEN_STATUSES = ["created", "awaiting_payment", "refunding"] as const;
+
 /** Why an order failed; `skus` are the lines concerned. */
 export type OrderFailureCode = "hold_lapsed" | "hold_changed" | "in_checkout" | "payment_declined";
 export type OrderFailure = { readonly code: OrderFailureCode; readonly skus: readonly string[] };
@@ -67,6 +70,10 @@ export type Order = {
 /** May `from` become `to`? */
 export function mayStep(from: OrderStatus, to: OrderStatus): boolean {
   return (ORDER_STEPS[from] as readonly OrderStatus[]).includes(to);
+}
+
+export function isOpen(status: OrderStatus): boolean {
+  return (OPEN_STATUSES as readonly OrderStatus[]).includes(status);
 }
 
 export function totalMinorOf(lines: readonly OrderLine[]): number {

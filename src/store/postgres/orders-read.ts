@@ -3,12 +3,14 @@
 import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 
+import { orderIdPrefixOf } from "../../core/ids.ts";
 import type { Order, OrderStatus } from "../../core/order/order.ts";
+import type { Orders } from "../../core/ports/orders.ts";
 import { orderOf } from "../order-row.ts";
 import type { OrderRow } from "../order-row.ts";
-import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
+import { textArrayLiteral } from "./array-literal.ts";
 import type { Drizzle, Statement } from "./connect.ts";
-import { orders } from "./schema/shard.ts";
+import { orders, unsettledOrders } from "./schema/shard.ts";
 
 /** A place in the list, newest first: what follows is older. */
 export type Position = { readonly createdAtMs: number; readonly orderId: string };
@@ -58,17 +60,20 @@ export async function positionOf(drizzle: Drizzle, orderId: string): Promise<Pos
   return row ?? null;
 }
 
+type PageRequest = {
+  readonly shopperId?: string;
+  readonly saleId?: string;
+  readonly status?: OrderStatus | undefined;
+  readonly after: Position | null;
+  readonly limit: number;
+};
+
+export async function ordersWhere(drizzle: Drizzle, request: PageRequest): Promise<Order[]> {
+  return (await selectPage(drizzle, request)).map(orderOf);
+}
+
 /** Newest first, below `after`. */
-export async function ordersWhere(
-  drizzle: Drizzle,
-  request: {
-    readonly shopperId?: string;
-    readonly saleId?: string;
-    readonly status?: OrderStatus | undefined;
-    readonly after: Position | null;
-    readonly limit: number;
-  },
-): Promise<Order[]> {
+export function selectPage(drizzle: Drizzle, request: PageRequest) {
   const { shopperId, saleId, status, after, limit } = request;
   const where = and(
     shopperId === undefined ? undefined : eq(orders.shopper_id, shopperId),
@@ -78,27 +83,28 @@ export async function ordersWhere(
       ? undefined
       : sql`(${orders.created_at_ms}, ${orders.order_id}) < (${after.createdAtMs}, ${after.orderId})`,
   );
-  const rows = await select(drizzle, where)
+  return select(drizzle, where)
     .orderBy(desc(orders.created_at_ms), desc(orders.order_id))
     .limit(limit);
-  return rows.map(orderOf);
 }
 
-export async function unsettledOrders(
+type UnsettledRequest = Parameters<Orders["unsettled"]>[0];
+
+export async function ordersUnsettled(
   drizzle: Drizzle,
-  request: {
-    readonly buckets: readonly number[];
-    readonly beforeMs: number;
-    readonly limit: number;
-  },
+  request: UnsettledRequest,
 ): Promise<Order[]> {
-  const where = sql`not ${orders.settled}
-    and ${orders.bucket} = any (${arrayLiteral(request.buckets)}::smallint[])
-    and ${orders.updated_at_ms} < ${request.beforeMs}`;
-  const rows = await select(drizzle, where)
-    .orderBy(orders.updated_at_ms, orders.order_id)
-    .limit(request.limit);
-  return rows.map(orderOf);
+  return (await selectUnsettled(drizzle, request)).map(orderOf);
+}
+
+/** Reads the names first, then those orders: a join's plan might begin at the wrong end. */
+export function selectUnsettled(drizzle: Drizzle, request: UnsettledRequest) {
+  const prefixes = textArrayLiteral(request.buckets.map(orderIdPrefixOf));
+  const names = sql`select ${unsettledOrders.order_id} from ${unsettledOrders}
+    where left(${unsettledOrders.order_id}, 6) = any (${prefixes}::text[])`;
+  const where = sql`${orders.order_id} = any (array(${names}))
+    and not ${orders.settled} and ${orders.updated_at_ms} < ${request.beforeMs}`;
+  return select(drizzle, where).orderBy(orders.updated_at_ms, orders.order_id).limit(request.limit);
 }
 
 export async function statusCounts(

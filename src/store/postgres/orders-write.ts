@@ -6,7 +6,7 @@
 
 import type { Order } from "../../core/order/order.ts";
 import type { Orders, Transition } from "../../core/ports/orders.ts";
-import { assertNewOrder, jsonOf } from "../order-row.ts";
+import { jsonOf, mayReopen } from "../order-row.ts";
 import { arrayLiteral, textArrayLiteral } from "./array-literal.ts";
 import type { Statement } from "./connect.ts";
 
@@ -23,19 +23,19 @@ function values<Row>(rows: readonly Row[], valueOf: (row: Row) => number | boole
 const INSERT_ORDERS = `
   with input as materialized (
     select * from unnest(
-      $1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::bigint[],
-      $14::bigint[], $15::text[]
-    ) as i (order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key, fingerprint,
+      $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+      $8::bigint[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
+      $14::text[]
+    ) as i (order_id, shopper_id, merchant_id, sale_id, idempotency_key, fingerprint,
             currency, total_minor, contact, delivery, created_at_ms, updated_at_ms, pay_until_ms,
             token)
   ),
   inserted as (
-    insert into orders (order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
+    insert into orders (order_id, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
                         delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
                         token)
-    select order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
+    select order_id, shopper_id, merchant_id, sale_id, idempotency_key,
            fingerprint, 'created', currency, total_minor, 0, contact::jsonb,
            delivery::jsonb, created_at_ms, updated_at_ms, pay_until_ms, false,
            token
@@ -43,10 +43,13 @@ const INSERT_ORDERS = `
     on conflict (shopper_id, idempotency_key) do nothing
     returning order_id
   ),
+  opened as (
+    insert into unsettled_orders (order_id) select order_id from inserted
+  ),
   inserted_lines as (
     insert into order_lines (order_id, line, sku, quantity, unit_price_minor)
     select l.order_id, l.line, l.sku, l.quantity, l.unit_price_minor
-    from unnest($16::text[], $17::smallint[], $18::text[], $19::integer[], $20::bigint[])
+    from unnest($15::text[], $16::smallint[], $17::text[], $18::integer[], $19::bigint[])
       as l (order_id, line, sku, quantity, unit_price_minor)
     where (l.order_id in (select order_id from inserted)) is true
   )
@@ -61,7 +64,6 @@ export function insertOrders(batch: readonly Order[]): Statement {
     text: INSERT_ORDERS,
     values: [
       texts(batch, (order) => order.orderId),
-      values(batch, assertNewOrder),
       texts(batch, (order) => order.shopperId),
       texts(batch, (order) => order.merchantId),
       texts(batch, (order) => order.saleId),
@@ -88,18 +90,28 @@ const MOVE_ORDERS = `
   with input as materialized (
     select * from unnest(
       $1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[],
-      $7::bigint[], $8::text[]
+      $7::bigint[], $8::text[], $9::boolean[]
     ) as i (order_id, from_statuses, to_status, at_ms, settled, pay_until_ms, refunded_minor,
-            failure)
+            failure, may_reopen)
+  ),
+  moved as (
+    update orders o
+    set status = i.to_status, updated_at_ms = i.at_ms, settled = i.settled,
+        pay_until_ms = coalesce(i.pay_until_ms, o.pay_until_ms),
+        refunded_minor = coalesce(i.refunded_minor, o.refunded_minor),
+        failure = coalesce(i.failure::jsonb, o.failure)
+    from input i
+    where o.order_id = i.order_id and o.status = any (string_to_array(i.from_statuses, ' '))
+    returning o.order_id, o.settled, i.may_reopen
+  ),
+  closed as (
+    delete from unsettled_orders u using moved m where m.settled and u.order_id = m.order_id
+  ),
+  opened as (
+    insert into unsettled_orders (order_id) select order_id from moved where may_reopen
+    on conflict (order_id) do nothing
   )
-  update orders o
-  set status = i.to_status, updated_at_ms = i.at_ms, settled = i.settled,
-      pay_until_ms = coalesce(i.pay_until_ms, o.pay_until_ms),
-      refunded_minor = coalesce(i.refunded_minor, o.refunded_minor),
-      failure = coalesce(i.failure::jsonb, o.failure)
-  from input i
-  where o.order_id = i.order_id and o.status = any (string_to_array(i.from_statuses, ' '))
-  returning o.order_id`;
+  select order_id from moved`;
 
 /** Returns  a row `order_id` for each order that was in a status it may come from. */
 export function moveOrders(batch: readonly Transition[]): Statement {
@@ -114,6 +126,7 @@ export function moveOrders(batch: readonly Transition[]): Statement {
       values(batch, (step) => step.payUntilMs ?? null),
       values(batch, (step) => step.refundedMinor ?? null),
       texts(batch, (step) => jsonOf(step.failure)),
+      values(batch, mayReopen),
     ],
   };
 }

@@ -13,7 +13,7 @@ import {
   compareOldestFirst,
 } from "../order-row.ts";
 import type { PostgresDatabase } from "./connect.ts";
-import { ordersWhere, positionOf, statusCounts, unsettledOrders } from "./orders-read.ts";
+import { ordersUnsettled, ordersWhere, positionOf, statusCounts } from "./orders-read.ts";
 import type { Position } from "./orders-read.ts";
 import { OrdersShard } from "./orders-shard.ts";
 import type { PaymentEvent } from "./orders-write.ts";
@@ -101,7 +101,7 @@ export class PostgresOrders implements Orders {
     const pages = await Promise.allSettled(
       [...bucketsByShard].map(([shard, buckets]) =>
         shard.list("orders.unsettled", (drizzle) =>
-          unsettledOrders(drizzle, { ...request, buckets }),
+          ordersUnsettled(drizzle, { ...request, buckets }),
         ),
       ),
     );

@@ -4,7 +4,7 @@ import type { Database } from "bun:sqlite";
 
 import type { Order } from "../../core/order/order.ts";
 import type { Orders, Transition } from "../../core/ports/orders.ts";
-import { assertNewOrder, jsonOf } from "../order-row.ts";
+import { jsonOf, mayReopen } from "../order-row.ts";
 
 export type PaymentEvent = Parameters<Orders["recordPaymentEvent"]>[0];
 
@@ -27,19 +27,19 @@ export function prepareOrderStatements(database: Database): OrderStatements {
 
 function insertStatement(database: Database): OrderStatements["insert"] {
   const insertOrder = database.prepare<unknown, Value[]>(`
-    insert into orders (order_id, bucket, shopper_id, merchant_id, sale_id, idempotency_key,
+    insert into orders (order_id, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
                         delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
                         token)
-    values (?, ?, ?, ?, ?, ?, ?, 'created', ?, ?, 0, ?, ?, ?, ?, ?, 0, ?)
+    values (?, ?, ?, ?, ?, ?, 'created', ?, ?, 0, ?, ?, ?, ?, ?, 0, ?)
     on conflict (shopper_id, idempotency_key) do nothing`);
   const insertLine = database.prepare<unknown, Value[]>(`
     insert into order_lines (order_id, line, sku, quantity, unit_price_minor)
     values (?, ?, ?, ?, ?)`);
+  const open = openStatement(database);
   return (order) => {
     const { changes } = insertOrder.run(
       order.orderId,
-      assertNewOrder(order),
       order.shopperId,
       order.merchantId,
       order.saleId,
@@ -55,6 +55,7 @@ function insertStatement(database: Database): OrderStatements["insert"] {
       order.paymentToken,
     );
     if (changes === 0) return false;
+    open.run(order.orderId);
     for (const [index, line] of order.lines.entries()) {
       insertLine.run(order.orderId, index, line.sku, line.quantity, line.unitPriceMinor);
     }
@@ -70,6 +71,10 @@ function moveStatement(database: Database): OrderStatements["move"] {
         refunded_minor = coalesce(?6, refunded_minor),
         failure = coalesce(?7, failure)
     where order_id = ?1 and status in (select value from json_each(?8))`);
+  const open = openStatement(database);
+  const close = database.prepare<unknown, Value[]>(
+    "delete from unsettled_orders where order_id = ?",
+  );
   return (step) => {
     const { changes } = moveOrder.run(
       step.orderId,
@@ -81,8 +86,16 @@ function moveStatement(database: Database): OrderStatements["move"] {
       jsonOf(step.failure),
       JSON.stringify(step.from),
     );
-    return changes === 1;
+    if (changes === 0) return false;
+    if (step.settled) close.run(step.orderId);
+    else if (mayReopen(step)) open.run(step.orderId);
+    return true;
   };
+}
+
+function openStatement(database: Database) {
+  return database.prepare<unknown, Value[]>(`
+    insert into unsettled_orders (order_id) values (?) on conflict (order_id) do nothing`);
 }
 
 function recordStatement(database: Database): OrderStatements["record"] {

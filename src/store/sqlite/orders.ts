@@ -4,7 +4,7 @@
 import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 
-import { bucketOfOrder } from "../../core/ids.ts";
+import { bucketOfOrder, orderIdPrefixOf } from "../../core/ids.ts";
 import {
   STATEMENT_ROWS_MAX,
   STATEMENT_WAIT_MS_MAX,
@@ -18,7 +18,7 @@ import { verdictOf } from "../statement-verdict.ts";
 import type { SqliteDatabase, SqliteDrizzle } from "./open.ts";
 import { prepareOrderStatements } from "./orders-statements.ts";
 import type { OrderStatements, PaymentEvent } from "./orders-statements.ts";
-import { orders } from "./schema/shard.ts";
+import { orders, unsettledOrders } from "./schema/shard.ts";
 
 /** One line for all writes, so that those of a tick share a transaction in order of arrival. */
 type Write =
@@ -106,9 +106,11 @@ export class SqliteOrders implements Orders {
     readonly beforeMs: number;
     readonly limit: number;
   }): Promise<readonly Order[]> {
+    const names = sql`select ${unsettledOrders.order_id} from ${unsettledOrders}`;
     const where = and(
+      sql`${orders.order_id} in (${names})`,
+      inArray(sql`substr(${orders.order_id}, 1, 6)`, request.buckets.map(orderIdPrefixOf)),
       sql`not ${orders.settled}`,
-      inArray(orders.bucket, [...request.buckets]),
       lt(orders.updated_at_ms, request.beforeMs),
     );
     return this.#select("orders.unsettled", (db) =>

@@ -31,7 +31,6 @@ export const orders = pgTable(
   "orders",
   {
     order_id: text().primaryKey(),
-    bucket: smallint().notNull(),
     shopper_id: text().notNull(),
     merchant_id: text().notNull(),
     sale_id: text().notNull(),
@@ -52,14 +51,11 @@ export const orders = pgTable(
     token: text().notNull().default(""),
   },
   (table) => [
+    // No index names a column that changes, be it in its condition: each step is a heap-only update
+    // (ADR 0014), which finds room on its page by fillfactor 70 (drizzle/postgres/0001).
+    // Serves the list of a shopper's orders, too: they are few, and sorted when they are read.
     unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
-    index("orders_of_shopper").on(table.shopper_id, table.created_at_ms, table.order_id),
     index("orders_of_sale").on(table.sale_id, table.created_at_ms, table.order_id),
-    // Without updated_at_ms: a step that changes no indexed column is a heap-only update. With
-    // fillfactor 70 (drizzle/postgres/0001) it finds room on its page.
-    index("orders_unsettled")
-      .on(table.bucket)
-      .where(sql`not settled`),
     check("orders_status_known", sql`${table.status} in (${statuses})`),
     check("orders_total_not_negative", sql`${table.total_minor} >= 0`),
     check(
@@ -68,6 +64,11 @@ export const orders = pgTable(
     ),
   ],
 );
+
+/** The orders that are not settled, for the sweeper. Written with each order's own row (ADR 0014). */
+export const unsettledOrders = pgTable("unsettled_orders", {
+  order_id: text().primaryKey(),
+});
 
 export const orderLines = pgTable(
   "order_lines",

@@ -23,7 +23,6 @@ export const orders = sqliteTable(
   "orders",
   {
     order_id: text().primaryKey(),
-    bucket: integer().notNull(),
     shopper_id: text().notNull(),
     merchant_id: text().notNull(),
     sale_id: text().notNull(),
@@ -45,11 +44,7 @@ export const orders = sqliteTable(
   },
   (table) => [
     unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
-    index("orders_of_shopper").on(table.shopper_id, table.created_at_ms, table.order_id),
     index("orders_of_sale").on(table.sale_id, table.created_at_ms, table.order_id),
-    index("orders_unsettled")
-      .on(table.bucket, table.updated_at_ms)
-      .where(sql`not settled`),
     check("orders_status_known", sql`${table.status} in (${statuses})`),
     check("orders_total_not_negative", sql`${table.total_minor} >= 0`),
     check(
@@ -58,6 +53,11 @@ export const orders = sqliteTable(
     ),
   ],
 );
+
+/** The orders that are not settled, for the sweeper. Written with each order's own row (ADR 0014). */
+export const unsettledOrders = sqliteTable("unsettled_orders", {
+  order_id: text().primaryKey(),
+});
 
 export const orderLines = sqliteTable(
   "order_lines",

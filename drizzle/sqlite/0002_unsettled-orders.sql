@@ -1,0 +1,8 @@
+CREATE TABLE `unsettled_orders` (
+	`order_id` text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
+INSERT INTO `unsettled_orders` (`order_id`) SELECT `order_id` FROM `orders` WHERE NOT `settled`;--> statement-breakpoint
+DROP INDEX `orders_of_shopper`;--> statement-breakpoint
+DROP INDEX `orders_unsettled`;--> statement-breakpoint
+ALTER TABLE `orders` DROP COLUMN `bucket`;
