@@ -6,4 +6,6 @@ CREATE TABLE "unsettled_orders" (
 INSERT INTO "unsettled_orders" ("order_id") SELECT "order_id" FROM "orders" WHERE NOT "settled";--> statement-breakpoint
 DROP INDEX "orders_of_shopper";--> statement-breakpoint
 DROP INDEX "orders_unsettled";--> statement-breakpoint
-ALTER TABLE "orders" DROP COLUMN "bucket";
+ALTER TABLE "orders" DROP COLUMN "bucket";--> statement-breakpoint
+ALTER TABLE "orders" RENAME COLUMN "settled" TO "is_settled";--> statement-breakpoint
+ALTER TABLE "orders" SET (fillfactor = 50);

@@ -5,4 +5,5 @@ CREATE TABLE `unsettled_orders` (
 INSERT INTO `unsettled_orders` (`order_id`) SELECT `order_id` FROM `orders` WHERE NOT `settled`;--> statement-breakpoint
 DROP INDEX `orders_of_shopper`;--> statement-breakpoint
 DROP INDEX `orders_unsettled`;--> statement-breakpoint
-ALTER TABLE `orders` DROP COLUMN `bucket`;
+ALTER TABLE `orders` DROP COLUMN `bucket`;--> statement-breakpoint
+ALTER TABLE `orders` RENAME COLUMN `settled` TO `is_settled`;

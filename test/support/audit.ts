@@ -60,7 +60,7 @@ export type Books = {
 };
 
 const ORDERS_SQL = `select o.order_id, o.shopper_id, o.idempotency_key, o.status, o.total_minor,
-    o.refunded_minor, o.settled, l.sku, l.quantity
+    o.refunded_minor, o.is_settled as settled, l.sku, l.quantity
   from orders o join order_lines l on l.order_id = o.order_id`;
 
 /**

@@ -61,7 +61,7 @@ export class OrderLoad {
     // What the sweeper goes by names the orders that it is for, and no other.
     for (const sql of shards) {
       const marked = await sql`select order_id from unsettled_orders order by 1`;
-      const unsettled = await sql`select order_id from orders where not settled order by 1`;
+      const unsettled = await sql`select order_id from orders where not is_settled order by 1`;
       expect<unknown[]>([...marked]).toEqual([...unsettled]);
     }
     const stored = new Map(found.flatMap((rows) => rows.map((row) => [row.order_id, row])));

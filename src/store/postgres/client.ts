@@ -42,6 +42,8 @@ const PLANNED_ONCE = {
   enable_seqscan: "off",
   enable_hashjoin: "off",
   enable_mergejoin: "off",
+  // A statement of ours is never worth a second core.
+  max_parallel_workers_per_gather: "0",
   // The price that the planner puts on what is off must not look like work worth compiling.
   jit: "off",
 };

@@ -4,6 +4,7 @@ import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 
 import { orderIdPrefixOf } from "../../core/ids.ts";
+import { SWEEP_ORDERS_MAX } from "../../core/limits.ts";
 import type { Order, OrderStatus } from "../../core/order/order.ts";
 import type { Orders } from "../../core/ports/orders.ts";
 import { orderOf } from "../order-row.ts";
@@ -30,7 +31,7 @@ function select(drizzle: Drizzle, where: SQL | undefined) {
 const SELECT_ORDERS = `
   select o.order_id, o.shopper_id, o.merchant_id, o.sale_id, o.idempotency_key, o.fingerprint,
          o.status, o.currency, o.total_minor, o.refunded_minor, o.failure, o.contact, o.delivery,
-         o.created_at_ms, o.updated_at_ms, o.pay_until_ms, o.settled, o.token,
+         o.created_at_ms, o.updated_at_ms, o.pay_until_ms, o.is_settled as settled, o.token,
          (select json_agg(json_build_array(l.sku, l.quantity, l.unit_price_minor) order by l.line)
           from order_lines l where l.order_id = o.order_id) as lines
   from orders o`;
@@ -97,11 +98,16 @@ export async function ordersUnsettled(
   return (await selectUnsettled(drizzle, request)).map(orderOf);
 }
 
+/** Names that one sweep looks up: more than it can take on, however many there are. */
+const NAMES_MAX = 2 * SWEEP_ORDERS_MAX;
+
 /** Reads the names first, then those orders: a join's plan might begin at the wrong end. */
 export function selectUnsettled(drizzle: Drizzle, request: UnsettledRequest) {
   const prefixes = textArrayLiteral(request.buckets.map(orderIdPrefixOf));
+  // An id goes on with a UUIDv7, so the names are cut by age. `in` is a look-up in a hash here.
   const names = sql`select ${unsettledOrders.order_id} from ${unsettledOrders}
-    where left(${unsettledOrders.order_id}, 6) = any (${prefixes}::text[])`;
+    where (left(${unsettledOrders.order_id}, 6) in (select unnest(${prefixes}::text[]))) is true
+    order by substr(${unsettledOrders.order_id}, 7) limit ${NAMES_MAX}`;
   const where = sql`${orders.order_id} = any (array(${names}))
     and not ${orders.settled} and ${orders.updated_at_ms} < ${request.beforeMs}`;
   return select(drizzle, where).orderBy(orders.updated_at_ms, orders.order_id).limit(request.limit);

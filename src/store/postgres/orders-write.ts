@@ -33,7 +33,7 @@ const INSERT_ORDERS = `
   inserted as (
     insert into orders (order_id, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
-                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
+                        delivery, created_at_ms, updated_at_ms, pay_until_ms, is_settled,
                         token)
     select order_id, shopper_id, merchant_id, sale_id, idempotency_key,
            fingerprint, 'created', currency, total_minor, 0, contact::jsonb,
@@ -91,21 +91,21 @@ const MOVE_ORDERS = `
     select * from unnest(
       $1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[],
       $7::bigint[], $8::text[], $9::boolean[]
-    ) as i (order_id, from_statuses, to_status, at_ms, settled, pay_until_ms, refunded_minor,
+    ) as i (order_id, from_statuses, to_status, at_ms, is_settled, pay_until_ms, refunded_minor,
             failure, may_reopen)
   ),
   moved as (
     update orders o
-    set status = i.to_status, updated_at_ms = i.at_ms, settled = i.settled,
+    set status = i.to_status, updated_at_ms = i.at_ms, is_settled = i.is_settled,
         pay_until_ms = coalesce(i.pay_until_ms, o.pay_until_ms),
         refunded_minor = coalesce(i.refunded_minor, o.refunded_minor),
         failure = coalesce(i.failure::jsonb, o.failure)
     from input i
     where o.order_id = i.order_id and o.status = any (string_to_array(i.from_statuses, ' '))
-    returning o.order_id, o.settled, i.may_reopen
+    returning o.order_id, o.is_settled, i.may_reopen
   ),
   closed as (
-    delete from unsettled_orders u using moved m where m.settled and u.order_id = m.order_id
+    delete from unsettled_orders u using moved m where m.is_settled and u.order_id = m.order_id
   ),
   opened as (
     insert into unsettled_orders (order_id) select order_id from moved where may_reopen

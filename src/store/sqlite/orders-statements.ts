@@ -29,7 +29,7 @@ function insertStatement(database: Database): OrderStatements["insert"] {
   const insertOrder = database.prepare<unknown, Value[]>(`
     insert into orders (order_id, shopper_id, merchant_id, sale_id, idempotency_key,
                         fingerprint, status, currency, total_minor, refunded_minor, contact,
-                        delivery, created_at_ms, updated_at_ms, pay_until_ms, settled,
+                        delivery, created_at_ms, updated_at_ms, pay_until_ms, is_settled,
                         token)
     values (?, ?, ?, ?, ?, ?, 'created', ?, ?, 0, ?, ?, ?, ?, ?, 0, ?)
     on conflict (shopper_id, idempotency_key) do nothing`);
@@ -66,7 +66,7 @@ function insertStatement(database: Database): OrderStatements["insert"] {
 function moveStatement(database: Database): OrderStatements["move"] {
   const moveOrder = database.prepare<unknown, Value[]>(`
     update orders
-    set status = ?2, updated_at_ms = ?3, settled = ?4,
+    set status = ?2, updated_at_ms = ?3, is_settled = ?4,
         pay_until_ms = coalesce(?5, pay_until_ms),
         refunded_minor = coalesce(?6, refunded_minor),
         failure = coalesce(?7, failure)

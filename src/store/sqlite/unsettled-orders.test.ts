@@ -17,7 +17,7 @@ const orders = new SqliteOrders({ database });
 afterAll(close);
 
 const NAMED = "select order_id from unsettled_orders order by 1";
-const UNSETTLED = "select order_id from orders where not settled order by 1";
+const UNSETTLED = "select order_id from orders where not is_settled order by 1";
 
 async function walk(): Promise<void> {
   const order = sampleOrder();

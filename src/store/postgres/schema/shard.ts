@@ -46,13 +46,14 @@ export const orders = pgTable(
     created_at_ms: instant(),
     updated_at_ms: instant(),
     pay_until_ms: instant(),
-    settled: boolean().notNull(),
+    /** Named so since a build that did not know `unsettled_orders` wrote `settled` (ADR 0014). */
+    settled: boolean("is_settled").notNull(),
     /** The gateway's, for one charge. */
     token: text().notNull().default(""),
   },
   (table) => [
     // No index names a column that changes, be it in its condition: each step is a heap-only update
-    // (ADR 0014), which finds room on its page by fillfactor 70 (drizzle/postgres/0001).
+    // (ADR 0014), which finds room on its page by fillfactor 50 (drizzle/postgres/0003).
     // Serves the list of a shopper's orders, too: they are few, and sorted when they are read.
     unique("orders_shopper_key").on(table.shopper_id, table.idempotency_key),
     index("orders_of_sale").on(table.sale_id, table.created_at_ms, table.order_id),

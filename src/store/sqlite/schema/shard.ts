@@ -38,7 +38,7 @@ export const orders = sqliteTable(
     created_at_ms: instant(),
     updated_at_ms: instant(),
     pay_until_ms: instant(),
-    settled: integer({ mode: "boolean" }).notNull(),
+    settled: integer("is_settled", { mode: "boolean" }).notNull(),
     /** The gateway's, for one charge. */
     token: text().notNull().default(""),
   },
