@@ -141,6 +141,8 @@ export const SWEEP_ORDERS_AT_ONCE = 16;
 /** An order that a sweep could not settle is looked at again after this, doubling to the second. */
 export const SWEEP_AGAIN_MS = 1_000;
 export const SWEEP_AGAIN_MS_MAX = 30_000;
+/** The same while a store is what stops it: its units go back to the shop soon after that is back. */
+export const SWEEP_STORE_AGAIN_MS_MAX = 4_000;
 
 /** Configures of one apply in flight: far inside a partition's reserve. */
 export const CONFIGURES_AT_ONCE_MAX = 2_000;

@@ -11,8 +11,6 @@ import { holdIn, orderIn, type Shopper } from "./shoppers.ts";
 import { until, type World } from "./world.ts";
 
 const CARDS = ["tok_ok", "tok_ok", "tok_event_twice", "tok_declined"] as const;
-/** Four waits of the sweeper, 1 to 8 s, behind the time for which it leaves an order alone; and room. */
-const SWEPT_WITHIN_MS = 45_000;
 const NOTHING_FREE = ["sold_out", "all_held", "too_few"];
 
 type Known = {
@@ -130,13 +128,11 @@ export class Buyer {
     });
   }
 
-  /**
-   * A declined order lets its hold go at once if the store takes that. Else the sweeper does, which
-   * waits twice as long each time that it meets a store which is away again.
-   */
+  /** A declined order lets its hold go as soon as the store takes it: a moment later at the worst. */
   async #openAgain(): Promise<void> {
-    const look = async () => (await this.#wholeCart())[0]?.state !== "paying";
-    await until("the declined order lets go of its hold", look, SWEPT_WITHIN_MS);
+    await until("the declined order lets go of its hold", async () => {
+      return (await this.#wholeCart())[0]?.state !== "paying";
+    });
   }
 
   #learnOrder(answer: Answer, card: string, held: Known): void {
