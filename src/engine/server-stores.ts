@@ -9,6 +9,7 @@ import type { ClusterRecord } from "../core/ports/cluster-record.ts";
 import type { Logger } from "../core/ports/logger.ts";
 import { HttpPaymentGateway } from "../payments/http-gateway.ts";
 import { PostgresAccounts } from "../store/postgres/accounts.ts";
+import { checkMigrations } from "../store/postgres/apply-migrations.ts";
 import { PostgresArchive } from "../store/postgres/archive.ts";
 import { PostgresCatalogue } from "../store/postgres/catalogue.ts";
 import { PostgresClusterRecords } from "../store/postgres/cluster-records.ts";
@@ -46,6 +47,7 @@ export async function openServerStores(config: ServersConfig, log: Logger): Prom
   try {
     for (const database of [control, ...shards]) {
       await reached(log, () => database.check());
+      await reached(log, () => checkMigrations(database));
     }
     const storeNowMs = await reached(log, () => storeTimeMs(journal));
     const clock = steadyClock(storeNowMs);

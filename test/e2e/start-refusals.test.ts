@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
+import postgres from "postgres";
+
 import { startEngine } from "../support/engine.ts";
 import { StartFailure } from "../support/process.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
@@ -39,6 +41,18 @@ const ROWS: readonly (readonly [name: string, change: Change, says: RegExp])[] =
     },
     /migrate/,
   ],
+  [
+    "a shard was not migrated since the last upgrade",
+    async () => {
+      const urls = await cluster("behind");
+      const shard = postgres(urls.shards[1]!, { max: 1, onnotice: () => {} });
+      await shard`delete from drizzle.__drizzle_migrations
+        where id = (select max(id) from drizzle.__drizzle_migrations)`;
+      await shard.end();
+      return databases(urls.control, urls.shards);
+    },
+    /behind2 lacks 1 of this build's migrations: run doorbuster migrate/,
+  ],
   ["it asks for other partitions", () => ({ DOORBUSTER_PARTITIONS: "8" }), /64/],
   ["a shard is missing", ([first]) => ({ DOORBUSTER_SHARD_DATABASE_URLS: String(first) }), /shard/],
   [
@@ -49,14 +63,8 @@ const ROWS: readonly (readonly [name: string, change: Change, says: RegExp])[] =
   [
     "a shard belongs to another cluster",
     async ([first]) => {
-      const [control, one, two] = await Promise.all(
-        ["other0", "other1", "other2"].map((name) => database(name)),
-      );
-      const other = await startRedis();
-      const urls = databases(control!, [one!, two!]);
-      await runCli(["migrate"], { ...world.env, ...urls, DOORBUSTER_REDIS_URL: other.url });
-      await other.stop();
-      return { DOORBUSTER_SHARD_DATABASE_URLS: `${first},${two}` };
+      const { shards } = await cluster("other");
+      return { DOORBUSTER_SHARD_DATABASE_URLS: `${first},${shards[1]}` };
     },
     /cluster/,
   ],
@@ -91,6 +99,17 @@ test("after all of it the engine starts on its own servers", async () => {
   await world.engine.restart();
   expect((await world.readiness()).status).toBe(200);
 });
+
+/** The databases of another, newly created cluster, whose Redis is gone. */
+async function cluster(name: string): Promise<{ control: string; shards: readonly string[] }> {
+  const names = [`${name}0`, `${name}1`, `${name}2`];
+  const [control, ...shards] = await Promise.all(names.map((one) => database(one)));
+  const redis = await startRedis();
+  const urls = databases(control!, shards);
+  await runCli(["migrate"], { ...world.env, ...urls, DOORBUSTER_REDIS_URL: redis.url });
+  await redis.stop();
+  return { control: control!, shards };
+}
 
 function database(name: string): Promise<string> {
   return world.on.postgres[0]!.createDatabase(name);

@@ -2,6 +2,7 @@
 // when the connection breaks at any moment: each migration is one request to the server, which the
 // server runs whole or not at all. The list of what was applied is drizzle-kit's own.
 
+import { Fault } from "../../core/errors.ts";
 import { migrationsOf, missingOf } from "../migrations.ts";
 import type { AppliedMigration, Migration } from "../migrations.ts";
 import { StatementRefused } from "../statement-refused.ts";
@@ -15,10 +16,24 @@ const APPLIED_MEANWHILE = "DB001";
 
 /** Throws: Fault("config_invalid") for a database of another build; else as `database.run`. */
 export async function applyMigrations(database: PostgresDatabase): Promise<void> {
+  for (const migration of await missingIn(database)) await apply(database, migration);
+}
+
+/**
+ * Changes nothing. A database that knows newer migrations than this build is fine.
+ *
+ * Throws: Fault("config_invalid") when one is missing, or as `applyMigrations`.
+ */
+export async function checkMigrations(database: PostgresDatabase): Promise<void> {
+  const missing = await missingIn(database);
+  if (missing.length === 0) return;
+  const detail = `${database.place} lacks ${missing.length} of this build's migrations`;
+  throw new Fault("config_invalid", `${detail}: run doorbuster migrate`);
+}
+
+async function missingIn(database: PostgresDatabase): Promise<readonly Migration[]> {
   const applied = await appliedTo(database);
-  for (const migration of missingOf(migrationsOf("postgres"), { place: database.place, applied })) {
-    await apply(database, migration);
-  }
+  return missingOf(migrationsOf("postgres"), { place: database.place, applied });
 }
 
 async function appliedTo(database: PostgresDatabase): Promise<readonly AppliedMigration[]> {

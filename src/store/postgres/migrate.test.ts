@@ -7,7 +7,7 @@ import { startPostgres } from "../../../test/support/servers.ts";
 import type { TestPostgres } from "../../../test/support/servers.ts";
 import { BUCKETS } from "../../core/limits.ts";
 import { migrationsOf } from "../migrations.ts";
-import { applyMigrations } from "./apply-migrations.ts";
+import { applyMigrations, checkMigrations } from "./apply-migrations.ts";
 import { PostgresClusterRecords } from "./cluster-records.ts";
 import { PostgresDatabase } from "./connect.ts";
 import { migratePostgres } from "./migrate.ts";
@@ -170,6 +170,33 @@ describe("migrate", () => {
       });
       const fault = await applyMigrations(database).catch((error) => error);
       expect(fault).toMatchObject({ code: "config_invalid" });
+    });
+  });
+});
+
+describe("the check at a start", () => {
+  test("says how many migrations are missing, and changes nothing", async () => {
+    const url = await server.createDatabase("unmigrated");
+    await withDatabase(url, async (database) => {
+      const fault = await checkMigrations(database).catch((error) => error);
+      expect(fault).toMatchObject({ code: "config_invalid" });
+      const count = migrationsOf("postgres").length;
+      const hint = `unmigrated lacks ${count} of this build's migrations: run doorbuster migrate`;
+      expect(String(fault)).toContain(hint);
+    });
+    expect(await columnsIn(url)).toEqual([]);
+  });
+
+  test("is content with all of ours, and with newer ones of a node that was upgraded first", async () => {
+    const url = await server.createDatabase("upgraded");
+    await withDatabase(url, async (database) => {
+      await applyMigrations(database);
+      await checkMigrations(database);
+      await database.run("apply a newer one", (_, sql) => {
+        return sql`insert into drizzle.__drizzle_migrations (hash, created_at)
+          values ('newer', ${Date.UTC(2036, 0, 1)})`;
+      });
+      await checkMigrations(database);
     });
   });
 });
