@@ -26,6 +26,8 @@ export type Plan = {
   readonly capacityShares: readonly number[];
   readonly capacityMs: number;
   readonly latencyMs: number;
+  /** At 70 % of the capacity, one after the other: the one with the median p99 counts. */
+  readonly latencyWindows: number;
   /** Arms whose latency is profiled. */
   readonly profiled: readonly ArmId[];
   readonly flash: { readonly units: number; readonly demand: number };
@@ -59,6 +61,7 @@ export function quickPlan(seed: number): Plan {
     capacityShares: [0.9, 0.75, 0.6],
     capacityMs: 1_000,
     latencyMs: 1_500,
+    latencyWindows: 3,
     profiled: ["doorbuster"],
     flash: { units: 500, demand: 50_000 },
     poolSizes: [16],
@@ -85,6 +88,7 @@ export function fullPlan(seed: number): Plan {
     capacityShares: [0.9, 0.75, 0.6, 0.45, 0.3],
     capacityMs: 1_500,
     latencyMs: 2_000,
+    latencyWindows: 5,
     profiled: ARM_IDS,
     flash: { units: 10_000, demand: 1_000_000 },
     poolSizes: [8, 16, 32],

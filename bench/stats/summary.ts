@@ -8,6 +8,14 @@ export function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
+/** The one with the median value; of two the larger. Throws: RangeError when there is none. */
+export function middleBy<T>(items: readonly T[], valueOf: (item: T) => number): T {
+  const sorted = items.toSorted((a, b) => valueOf(a) - valueOf(b));
+  const middle = sorted[sorted.length >> 1];
+  if (middle === undefined) throw new RangeError("nothing has no middle");
+  return middle;
+}
+
 export type Spread = { readonly median: number; readonly min: number; readonly max: number };
 
 export function spreadOf(values: readonly number[]): Spread {

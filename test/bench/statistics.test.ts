@@ -3,7 +3,14 @@ import { describe, expect, test } from "bun:test";
 import { arrivalTimesUs } from "../../bench/generator/schedule.ts";
 import { Histogram } from "../../bench/stats/histogram.ts";
 import { seededRandom, shuffled, zipf } from "../../bench/stats/random.ts";
-import { lineOf, logLogSlopeOf, medianOf } from "../../bench/stats/summary.ts";
+import { lineOf, logLogSlopeOf, medianOf, middleBy } from "../../bench/stats/summary.ts";
+
+test("the middle of several is one of them, and of two the larger", () => {
+  const windows = [30, 10, 20, 50, 40].map((p99Ms) => ({ p99Ms }));
+  expect(middleBy(windows, ({ p99Ms }) => p99Ms)).toBe(windows[0]!);
+  expect(middleBy(windows.slice(0, 2), ({ p99Ms }) => p99Ms)).toBe(windows[0]!);
+  expect(() => middleBy([], Number)).toThrow(RangeError);
+});
 
 describe("a histogram", () => {
   test("is within 0.1 % of the exact percentiles over eight orders of magnitude", () => {
