@@ -35,7 +35,23 @@ export function compareReport(before: BenchResult, after: BenchResult): string {
   const isSame =
     before.machine.cpu === after.machine.cpu && before.machine.cores === after.machine.cores;
   const machines = isSame ? "" : "\n! different machines: only ratios may be compared\n";
-  return `${names.join("\n")}\n${machines}\n${columns([head, ...rows], [0, 1, 5])}\n`;
+  const notes = `${machines}${windowsNote(before, after)}`;
+  return `${names.join("\n")}\n${notes}\n${columns([head, ...rows], [0, 1, 5])}\n`;
+}
+
+/** In the p99 of one window chance has more say than in the middle one of five. */
+function windowsNote(before: BenchResult, after: BenchResult): string {
+  const [old, now] = [before, after].map(windowsOf);
+  if (old === undefined || now === undefined || old === now) return "";
+  return `\n! p99 in the middle of ${now || "an unknown number of"} windows against ${old || "an unknown number"}: not to be compared\n`;
+}
+
+/** Undefined when no latency was measured, 0 in a file of before the windows were kept. */
+function windowsOf({ arms }: BenchResult): number | undefined {
+  const counts = arms.flatMap(({ latency }) => {
+    return latency.map(({ p99MsOfWindows }) => p99MsOfWindows?.length ?? 0);
+  });
+  return counts.length === 0 ? undefined : Math.max(...counts);
 }
 
 function isWithinSpread(before: ArmRow, after: ArmRow): boolean {

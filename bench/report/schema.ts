@@ -12,6 +12,8 @@ const atLoad = z.object({
   ratePerSecond: z.number(),
   p50Ms: z.number(),
   p99Ms: z.number(),
+  /** Of every window at this load: the percentiles are those of the one in the middle. */
+  p99MsOfWindows: z.array(z.number()).optional(),
   p999Ms: z.number(),
   maxMs: z.number(),
   lagP99Ms: z.number().nullable(),

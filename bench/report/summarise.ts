@@ -76,13 +76,14 @@ const NOTES: Readonly<Partial<Record<ArmId, string>>> = {
 };
 
 function atLoadOf(at: LatencyProfile["at"][number]): AtLoad {
-  const { figures, gc, curve, loadPercent, ratePerSecond } = at;
+  const { figures, p99MsOfWindows, gc, curve, loadPercent, ratePerSecond } = at;
   const { p50Ms, p99Ms, p999Ms, maxMs, lagP99Ms, cpuUsPerRequest } = figures;
   return {
     loadPercent,
     ratePerSecond,
     p50Ms,
     p99Ms,
+    p99MsOfWindows: [...p99MsOfWindows],
     p999Ms,
     maxMs,
     lagP99Ms,

@@ -6,6 +6,7 @@ import { startArm } from "../arms/start-arm.ts";
 import type { Histogram } from "../stats/histogram.ts";
 import { middleBy } from "../stats/summary.ts";
 import { type Figures, measure } from "./measure.ts";
+import type { Plan } from "./plan.ts";
 import { armOptions, fleetOf, ledgerOf, type Session, warmUp } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
 
@@ -22,6 +23,8 @@ type LatencyAt = {
   readonly loadPercent: number;
   readonly ratePerSecond: number;
   readonly figures: Figures;
+  /** Of every window at this load, in their order; `figures` is the one in the middle. */
+  readonly p99MsOfWindows: readonly number[];
   readonly gc: Gc | null;
   readonly curve: readonly [number, number][];
 };
@@ -51,11 +54,12 @@ export async function profileLatency(
     const lowest = (plan.capacityShares.at(-1) ?? 1) * saturatedPerSecond;
     for (const loadPercent of LOAD_PERCENTS) {
       const ratePerSecond = ((capacity ?? lowest) * loadPercent) / 100;
-      const windows: LatencyAt[] = [];
+      const windows: Omit<LatencyAt, "p99MsOfWindows">[] = [];
       const count = loadPercent === REPEATED_PERCENT ? plan.latencyWindows : 1;
-      while (windows.length < count) {
+      for (let window = 0; window < count; window += 1) {
         const printed = arm.output().length;
-        const measured = await measure(trial, openLoad(session, ratePerSecond, plan.latencyMs));
+        const load = openLoad(plan, { ratePerSecond, durationMs: plan.latencyMs, window });
+        const measured = await measure(trial, load);
         windows.push({
           loadPercent,
           ratePerSecond,
@@ -64,7 +68,8 @@ export async function profileLatency(
           curve: curveOf(measured.result.latency),
         });
       }
-      at.push(middleBy(windows, ({ figures }) => figures.p99Ms));
+      const p99MsOfWindows = windows.map(({ figures }) => figures.p99Ms);
+      at.push({ ...middleBy(windows, ({ figures }) => figures.p99Ms), p99MsOfWindows });
     }
     return { arm: id, capacityPerSecond: capacity, at, ledger: await ledgerOf(arm, trial) };
   } finally {
@@ -80,15 +85,24 @@ async function capacityOf(
   const { capacityShares, capacityMs } = session.plan;
   for (const share of capacityShares) {
     const rate = share * saturatedPerSecond;
-    const { figures } = await measure(trial, openLoad(session, rate, capacityMs));
+    const load = openLoad(session.plan, { ratePerSecond: rate, durationMs: capacityMs, window: 0 });
+    const { figures } = await measure(trial, load);
     const kept = figures.acceptedPerSecond >= KEPT_SHARE * rate;
     if (kept && figures.p99Ms <= P99_LIMIT_MS) return rate;
   }
   return null;
 }
 
-function openLoad(session: Session, ratePerSecond: number, durationMs: number) {
-  const { seed, connections } = session.plan;
+type Window = {
+  readonly ratePerSecond: number;
+  readonly durationMs: number;
+  /** Each has arrivals of its own; the generator's processes add their numbers to the seed. */
+  readonly window: number;
+};
+
+function openLoad(plan: Plan, { ratePerSecond, durationMs, window }: Window) {
+  const { connections } = plan;
+  const seed = plan.seed + 1_000 * window;
   const schedule = { ratePerSecond, durationMs, arrivals: "poisson", seed, rampMs: 0 } as const;
   return { scenario: "hot", connections, pace: { kind: "open", schedule } } as const;
 }

@@ -14,17 +14,19 @@ import {
   SWEEP_ORDERS_PAGE,
   SWEEP_STORE_AGAIN_MS_MAX,
 } from "../core/limits.ts";
-import type { Order } from "../core/order/order.ts";
+import type { Order, OrderStatus } from "../core/order/order.ts";
 import { advanceOrder, type AdvancePorts } from "./advance-order.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { OrderRuns } from "./order-runs.ts";
 
-/** How a run over an order ended: `waits` is for the gateway, an event, or a person. */
-type End = "settled" | "waits" | "store_away";
-
 const AGAIN_MS_MAX = { waits: SWEEP_AGAIN_MS_MAX, store_away: SWEEP_STORE_AGAIN_MS_MAX } as const;
 
 type Wait = { readonly notBeforeMs: number; readonly waitMs: number };
+
+/** How a run over an order ended: `waits` is for the gateway, an event, or a person. */
+type End = "settled" | "waits" | { readonly storeAway: Stop };
+
+type Stop = { readonly orderId: string; readonly status: OrderStatus; readonly err: Fault };
 
 export class OrderSweeper {
   readonly #ports: AdvancePorts;
@@ -43,6 +45,8 @@ export class OrderSweeper {
    * Throws   the Fault of reading them.
    */
   async sweep(buckets: readonly number[], nowMs: number): Promise<number> {
+    const { clock } = this.#ports.runtime;
+    const aheadMs = nowMs - clock.monotonicMs();
     const orders = await this.#ports.orders.unsettled({
       buckets,
       beforeMs: nowMs - SWEEP_ORDERS_AFTER_MS,
@@ -50,6 +54,7 @@ export class OrderSweeper {
       limit: Math.min(SWEEP_ORDERS_PAGE + this.#waits.size, SWEEP_ORDERS_MAX),
     });
     const waits = new Map<string, Wait>();
+    const away: Stop[] = [];
     let settledCount = 0;
     await forEachAtOnce(orders, SWEEP_ORDERS_AT_ONCE, async (order) => {
       const wait = this.#waits.get(order.orderId);
@@ -58,11 +63,19 @@ export class OrderSweeper {
         return;
       }
       const end = await this.#advance(order);
-      if (end === "settled") settledCount++;
-      else waits.set(order.orderId, nextWait(wait, AGAIN_MS_MAX[end], nowMs));
+      if (end === "settled") {
+        settledCount++;
+        return;
+      }
+      if (end !== "waits") away.push(end.storeAway);
+      // From the end of the look: one that hangs must not be due again before others had a turn.
+      const endMs = aheadMs + clock.monotonicMs();
+      const waitMsMax = AGAIN_MS_MAX[end === "waits" ? "waits" : "store_away"];
+      waits.set(order.orderId, nextWait(wait, waitMsMax, endMs));
     });
     assert(waits.size <= SWEEP_ORDERS_MAX, "only orders of this sweep are remembered");
     this.#waits = waits;
+    if (away.length > 0) this.#sayAway(away);
     return settledCount;
   }
 
@@ -75,21 +88,31 @@ export class OrderSweeper {
     } catch (cause) {
       const { orderId, status } = run.order;
       const err = faultOf(cause, "unknown", `order ${orderId} stopped at ${status}`);
-      this.#ports.log.warn({ orderId, status, err }, "an order was not settled by the sweep");
-      if (isOfStore(cause)) end = "store_away";
+      const stop: Stop = { orderId, status, err };
+      if (isOfStore(cause)) end = { storeAway: stop };
+      else this.#ports.log.warn(stop, "an order was not settled by the sweep");
     }
     this.#runs.learned(run.order);
     return run.order.settled ? "settled" : end;
   }
+
+  /** One line a sweep: an outage stops thousands of orders for one reason. */
+  #sayAway(away: readonly Stop[]): void {
+    const fields = { orderCount: away.length, ...away[0] };
+    this.#ports.log.warn(fields, "orders were not settled by the sweep: a store is away");
+  }
 }
 
-/** The gateway is asked ever more seldom instead, and what no retry helps is for a person. */
+/**
+ * What will pass by itself. A gateway that is away is asked ever more seldom instead, and what no
+ * retry helps is for a person.
+ */
 function isOfStore(cause: unknown): boolean {
   if (!(cause instanceof Fault)) return false;
   return cause.retry !== "give_up" && cause.code !== "payment_unavailable";
 }
 
-function nextWait(wait: Wait | undefined, waitMsMax: number, nowMs: number): Wait {
+function nextWait(wait: Wait | undefined, waitMsMax: number, endMs: number): Wait {
   const waitMs = wait === undefined ? SWEEP_AGAIN_MS : Math.min(wait.waitMs * 2, waitMsMax);
-  return { notBeforeMs: nowMs + waitMs, waitMs };
+  return { notBeforeMs: endMs + waitMs, waitMs };
 }

@@ -7,6 +7,7 @@ import { htmlReport } from "../../bench/report/html.ts";
 import { type ArmRow, type BenchResult, benchResult } from "../../bench/report/schema.ts";
 import { summarise } from "../../bench/report/summarise.ts";
 import { terminalReport } from "../../bench/report/table.ts";
+import type { LatencyProfile } from "../../bench/session/latency.ts";
 import type { Figures } from "../../bench/session/measure.ts";
 import { scenariosOf } from "../../bench/session/plan.ts";
 import type { Sample } from "../../bench/session/rounds.ts";
@@ -79,6 +80,16 @@ const SAMPLES = [
   ...[40_000, 80_000, 60_000].map((rate, round) => sample("doorbuster", rate, round)),
   sample("pg-lock", 1_000),
 ];
+
+function profileOf(p99MsOfWindows: readonly number[]): LatencyProfile {
+  const at = { loadPercent: 70, ratePerSecond: 40_000, figures: FIGURES, gc: null, curve: [] };
+  return {
+    arm: "doorbuster",
+    capacityPerSecond: 57_000,
+    at: [{ ...at, p99MsOfWindows }],
+    ledger: "ok",
+  };
+}
 
 describe("summarise", () => {
   const rows = summarise(SAMPLES, []);
@@ -174,6 +185,21 @@ describe("reports", () => {
     const text = compareReport(result, resultOf(summarise(faster, [])));
     expect(text).toMatch(/doorbuster .*\+31\.7 % +about the same/);
     expect(text).toMatch(/pg-lock .*\+100\.0 % +0\.010 → 0\.020/);
+    expect(text).not.toContain("!");
+  });
+
+  test("a comparison says when the p99 is of another number of windows", () => {
+    const of = (...p99s: number[]) => resultOf(summarise(SAMPLES, [profileOf(p99s)]));
+    expect(compareReport(of(9, 7, 8), of(8, 6, 9))).not.toContain("!");
+    expect(compareReport(of(9), of(9, 7, 8))).toContain(
+      "! p99 in the middle of 3 windows against 1",
+    );
+    const kept = benchResult.parse(JSON.parse(JSON.stringify(of(9, 7, 8))));
+    expect(kept.arms.find(({ id }) => id === "doorbuster")?.latency[0]?.p99MsOfWindows).toEqual([
+      9, 7, 8,
+    ]);
+    for (const at of kept.arms.flatMap(({ latency }) => latency)) delete at.p99MsOfWindows;
+    expect(compareReport(kept, of(9, 7, 8))).toContain("against an unknown number");
   });
 });
 

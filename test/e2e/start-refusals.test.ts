@@ -53,6 +53,17 @@ const ROWS: readonly (readonly [name: string, change: Change, says: RegExp])[] =
     },
     /behind2 lacks 1 of this build's migrations: run doorbuster migrate/,
   ],
+  [
+    "the databases were migrated, and no cluster was created",
+    async () => {
+      const { control, shards } = await cluster("nobody");
+      const database = postgres(control, { max: 1, onnotice: () => {} });
+      await database`truncate cluster cascade`;
+      await database.end();
+      return databases(control, shards);
+    },
+    /the control database has no cluster: run doorbuster migrate/,
+  ],
   ["it asks for other partitions", () => ({ DOORBUSTER_PARTITIONS: "8" }), /64/],
   ["a shard is missing", ([first]) => ({ DOORBUSTER_SHARD_DATABASE_URLS: String(first) }), /shard/],
   [

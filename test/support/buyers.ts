@@ -128,7 +128,7 @@ export class Buyer {
     });
   }
 
-  /** A declined order lets its hold go as soon as the store takes it: a moment later at the worst. */
+  /** At once; behind a fault of a store when the sweeper has looked again, some 10 s at the worst. */
   async #openAgain(): Promise<void> {
     await until("the declined order lets go of its hold", async () => {
       return (await this.#wholeCart())[0]?.state !== "paying";

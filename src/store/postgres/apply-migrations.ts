@@ -14,6 +14,8 @@ const ADVISORY_LOCK = 4_070_119;
 /** A SQLSTATE of ours: somebody else applied it between our look and our lock. */
 const APPLIED_MEANWHILE = "DB001";
 
+const INSUFFICIENT_PRIVILEGE = "42501";
+
 /** Throws: Fault("config_invalid") for a database of another build; else as `database.run`. */
 export async function applyMigrations(database: PostgresDatabase): Promise<void> {
   for (const migration of await missingIn(database)) await apply(database, migration);
@@ -22,10 +24,16 @@ export async function applyMigrations(database: PostgresDatabase): Promise<void>
 /**
  * Changes nothing. A database that knows newer migrations than this build is fine.
  *
- * Throws: Fault("config_invalid") when one is missing, or as `applyMigrations`.
+ * Throws: Fault("config_invalid") when one is missing, or when this role may not look; else as
+ * `applyMigrations`.
  */
 export async function checkMigrations(database: PostgresDatabase): Promise<void> {
-  const missing = await missingIn(database);
+  const missing = await missingIn(database).catch((cause: unknown) => {
+    if (!(cause instanceof StatementRefused) || cause.state !== INSUFFICIENT_PRIVILEGE) throw cause;
+    const needs = "grant usage on schema drizzle and select on its table __drizzle_migrations";
+    const detail = `${database.place}: this role may not read the list of migrations: ${needs}`;
+    throw new Fault("config_invalid", detail, { cause });
+  });
   if (missing.length === 0) return;
   const detail = `${database.place} lacks ${missing.length} of this build's migrations`;
   throw new Fault("config_invalid", `${detail}: run doorbuster migrate`);

@@ -201,6 +201,30 @@ describe("the check at a start", () => {
   });
 });
 
+describe("the check at a start by a role of its own", () => {
+  const asNode = (url: string): string => url.replace("postgres@", "node@");
+  const grant = (url: string, statement: string) =>
+    withDatabase(url, (database) => database.run("grant", (_, sql) => sql.unsafe(statement)));
+
+  test("names the grant that is missing, and is content with it", async () => {
+    const url = await server.createDatabase("granted");
+    await withDatabase(url, applyMigrations);
+    await grant(url, "create role node login");
+    const check = () => withDatabase(asNode(url), checkMigrations).catch((error) => error);
+    const missing = [
+      "grant usage on schema drizzle to node",
+      "grant select on drizzle.__drizzle_migrations to node",
+    ];
+    for (const statement of missing) {
+      const fault = await check();
+      expect(fault).toMatchObject({ code: "config_invalid" });
+      expect(String(fault)).toContain("granted: this role may not read the list of migrations");
+      await grant(url, statement);
+    }
+    expect(await check()).toBeUndefined();
+  });
+});
+
 describe("the topology", () => {
   test("places each bucket once, whatever is asked later", async () => {
     const request = await requestFor(2);
