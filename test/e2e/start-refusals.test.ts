@@ -57,9 +57,9 @@ const ROWS: readonly (readonly [name: string, change: Change, says: RegExp])[] =
     "the databases were migrated, and no cluster was created",
     async () => {
       const { control, shards } = await cluster("nobody");
-      const database = postgres(control, { max: 1, onnotice: () => {} });
-      await database`truncate cluster cascade`;
-      await database.end();
+      const emptied = postgres(control, { max: 1, onnotice: () => {} });
+      await emptied`truncate cluster cascade`;
+      await emptied.end();
       return databases(control, shards);
     },
     /the control database has no cluster: run doorbuster migrate/,
