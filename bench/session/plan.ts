@@ -91,7 +91,7 @@ export function fullPlan(seed: number): Plan {
     latencyWindows: 5,
     profiled: ARM_IDS,
     flash: { units: 10_000, demand: 1_000_000 },
-    poolSizes: [8, 16, 32],
+    poolSizes: [4, 8, 16, 32],
     soakMs: 0,
     isGrowthMeasured: true,
   };

@@ -37,7 +37,7 @@ const RECONNECT_PAUSE_MS = 100;
  * which is right at any size for statements that name their rows. Statements for such a database
  * join nothing but a table by its key.
  */
-const PLANNED_ONCE = {
+export const PLANNED_ONCE = {
   plan_cache_mode: "force_generic_plan",
   enable_seqscan: "off",
   enable_hashjoin: "off",
