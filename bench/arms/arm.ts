@@ -44,6 +44,9 @@ export const DURABILITY = {
   oversells: "none",
 } as const satisfies Record<ArmId, string>;
 
+/** Of every arm: no rewrite of Redis' file is in the way, as no checkpoint of Postgres is. */
+export const REDIS_SETTINGS = { "auto-aof-rewrite-percentage": "0" } as const;
+
 export const SALE = "bench";
 
 /** The SKUs of a run: `hot` without an end, `gone` without a unit, `flash`, and the catalogue. */
@@ -90,8 +93,8 @@ export type RunningArm = {
 export type ArmOptions = {
   readonly stage: Stage;
   readonly secret: string;
-  /** Connections to Postgres. */
-  readonly poolSize: number;
+  /** A rival's connections to what decides: Redis, or Postgres where it has that. */
+  readonly storeConnections: number;
   readonly logGc: boolean;
   /** How long a hold lives: longer than any run, but for a soak. */
   readonly holdFor: string;

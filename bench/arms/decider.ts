@@ -17,7 +17,7 @@ export type RivalSpec = {
   readonly port: number;
   readonly secret: string;
   readonly stage: Stage;
-  readonly poolSize: number;
+  readonly storeConnections: number;
   readonly redisUrl: string | null;
   readonly databaseUrl: string | null;
 };

@@ -1,6 +1,6 @@
 // Holds in Postgres, a request at a time: the three ways that teams write it. Each gets prepared
 // statements (postgres.js' default), its round trips pipelined, a hot row that has room on its page,
-// the pool size that a sweep found best, and our own settings for plans that are kept. Without these
+// the number of connections that was found best, and our own settings for plans that are kept. Without these
 // a plan of when `holds` was empty reads all of it each time: a third of the rate after 5 s.
 
 import postgres from "postgres";
@@ -66,8 +66,8 @@ export async function stagePostgres(
   }
 }
 
-export function postgresDecider(id: PostgresRival, url: string, poolSize: number): Decider {
-  const sql = postgres(url, { max: poolSize, onnotice: () => {}, connection: PLANNED_ONCE });
+export function postgresDecider(id: PostgresRival, url: string, connections: number): Decider {
+  const sql = postgres(url, { max: connections, onnotice: () => {}, connection: PLANNED_ONCE });
   switch (id) {
     case "pg-lock":
       return (ask) => withLock(sql, ask);
@@ -80,39 +80,53 @@ export function postgresDecider(id: PostgresRival, url: string, poolSize: number
   }
 }
 
-/** BEGIN; SELECT … FOR UPDATE; then UPDATE, INSERT and COMMIT without waiting between them. */
+/** Two flights: BEGIN with SELECT … FOR UPDATE; then UPDATE, INSERT and COMMIT. */
 async function withLock(sql: postgres.Sql, ask: Ask): Promise<Verdict> {
   const { skuKey, shopper, quantity, deadlineMs } = ask;
-  return await sql.begin(async (tx): Promise<Verdict> => {
-    const [row] = await tx<{ available: number; held: boolean }[]>`
-      select available,
-        exists (select from holds where sku_key = ${skuKey} and shopper = ${shopper}) as held
-      from stock where sku_key = ${skuKey} for update`;
-    if (row?.held === true) return "same";
-    if (row === undefined || row.available < quantity) return "sold_out";
+  const tx = await sql.reserve();
+  try {
+    const [, [row]] = await Promise.all([
+      tx`begin`,
+      tx<{ available: number; held: boolean }[]>`
+        select available,
+          exists (select from holds where sku_key = ${skuKey} and shopper = ${shopper}) as held
+        from stock where sku_key = ${skuKey} for update`,
+    ]);
+    if (row === undefined || row.held || row.available < quantity) {
+      await tx`commit`;
+      return row?.held === true ? "same" : "sold_out";
+    }
     await Promise.all([
       tx`update stock set available = available - ${quantity} where sku_key = ${skuKey}`,
       tx`insert into holds values (${skuKey}, ${shopper}, ${quantity}, ${deadlineMs})`,
+      tx`commit`,
     ]);
     return "new";
-  });
+  } catch (cause) {
+    await tx`rollback`;
+    throw cause;
+  } finally {
+    tx.release();
+  }
 }
 
-/** One statement that decides and stores; the row is locked only while it runs and commits. */
+/** One statement that decides, stores and says why not; the row is locked while it runs alone. */
 async function inOneStatement(sql: postgres.Sql, ask: Ask): Promise<Verdict> {
   const { skuKey, shopper, quantity, deadlineMs } = ask;
-  const rows = await sql`
+  const rows = await sql<{ verdict: Verdict }[]>`
     with taken as (
       update stock set available = available - ${quantity}
       where sku_key = ${skuKey} and available >= ${quantity}
         and not exists (select from holds where sku_key = ${skuKey} and shopper = ${shopper})
-      returning sku_key)
-    insert into holds select sku_key, ${shopper}, ${quantity}, ${deadlineMs}::bigint from taken
-    returning 1`;
-  if (rows.length === 1) return "new";
-  const held = await sql`
-    select 1 from holds where sku_key = ${skuKey} and shopper = ${shopper}`;
-  return held.length === 1 ? "same" : "sold_out";
+      returning sku_key),
+    stored as (
+      insert into holds select sku_key, ${shopper}, ${quantity}, ${deadlineMs}::bigint from taken
+      returning 1)
+    select case
+      when exists (select from stored) then 'new'
+      when exists (select from holds where sku_key = ${skuKey} and shopper = ${shopper}) then 'same'
+      else 'sold_out' end as verdict`;
+  return rows[0]!.verdict;
 }
 
 /** A row a unit: whoever comes takes the next one that nobody has locked. */

@@ -1,6 +1,6 @@
 // Holds in Redis, a request at a time. ioredis with automatic pipelining: all that one turn of the
-// event loop asks for leaves as one write, and the next one when it is answered, which also lets
-// Redis sync its file once for all of them.
+// event loop asks for leaves as one write, which also lets Redis sync its file once for all of it.
+// What is asked for on a connection meanwhile waits for the answers, so there are several of them.
 
 import { Redis } from "ioredis";
 import postgres from "postgres";
@@ -43,22 +43,29 @@ export async function stageRedis(url: string, skus: readonly StagedSku[]): Promi
   }
 }
 
+/** `connections` are to Redis, but to Postgres for the rival whose orders go there one by one. */
 export function redisDecider(
   id: RedisRival,
-  options: { redisUrl: string; databaseUrl: string | null; poolSize: number },
+  options: { redisUrl: string; databaseUrl: string | null; connections: number },
 ): Decider {
-  const redis = new Redis(options.redisUrl, { enableAutoPipelining: true });
-  if (id === "redis-lua") return scripted(redis);
+  const { redisUrl, databaseUrl, connections } = options;
+  const open = () => new Redis(redisUrl, { enableAutoPipelining: true });
+  if (id === "redis-lua") return scripted(Array.from({ length: connections }, open));
+  const redis = open();
   if (id === "oversells") return (ask) => readThenWrite(redis, ask);
-  const sql = postgres(options.databaseUrl ?? "", { max: options.poolSize, onnotice: () => {} });
+  const sql = postgres(databaseUrl ?? "", { max: connections, onnotice: () => {} });
   return (ask) => decrementThenInsert(redis, sql, ask);
 }
 
-function scripted(redis: Redis): Decider {
-  const loaded = redis.script("LOAD", HOLD_LUA) as Promise<string>;
+/** By turns: a connection that waits for its answers sends nothing, and the next one does. */
+function scripted(connections: readonly Redis[]): Decider {
+  const loaded = connections[0]!.script("LOAD", HOLD_LUA) as Promise<string>;
   let sha: string | null = null;
+  let turn = 0;
   return async ({ skuKey, shopper, quantity, deadlineMs }) => {
     sha ??= await loaded;
+    turn = (turn + 1) % connections.length;
+    const redis = connections[turn]!;
     const [stock, holders, stream] = redisKeys(skuKey);
     const code = await redis.evalsha(sha, 3, stock, holders, stream, shopper, quantity, deadlineMs);
     return code === 1 ? "new" : code === 0 ? "same" : "sold_out";

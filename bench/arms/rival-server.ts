@@ -29,14 +29,14 @@ function deciderOf(spec: RivalSpec): Decider {
     case "pg-lock":
     case "pg-update":
     case "pg-skip-locked":
-      return postgresDecider(spec.id, spec.databaseUrl ?? "", spec.poolSize);
+      return postgresDecider(spec.id, spec.databaseUrl ?? "", spec.storeConnections);
     case "redis-lua":
     case "redis-decr-pg":
     case "oversells":
       return redisDecider(spec.id, {
         redisUrl: spec.redisUrl ?? "",
         databaseUrl: spec.databaseUrl,
-        poolSize: spec.poolSize,
+        connections: spec.storeConnections,
       });
     default:
       return unreachable(spec.id);

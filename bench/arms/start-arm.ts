@@ -13,7 +13,14 @@ import {
   type TestRedis,
 } from "../../test/support/servers.ts";
 import { postgresBooks, redisBooks } from "../audit/rival-books.ts";
-import { type ArmId, type ArmOptions, type Counters, NO_COUNTERS, type RunningArm } from "./arm.ts";
+import {
+  type ArmId,
+  type ArmOptions,
+  type Counters,
+  NO_COUNTERS,
+  REDIS_SETTINGS,
+  type RunningArm,
+} from "./arm.ts";
 import type { RivalId, RivalSpec } from "./decider.ts";
 import { type PostgresRival, stagePostgres } from "./rival-postgres.ts";
 import { stageRedis } from "./rival-redis.ts";
@@ -104,7 +111,8 @@ async function startRival(
   let redis: TestRedis | null = null;
   let databaseUrl: string | null = null;
   if (NEEDS_REDIS.has(rival)) {
-    redis = await startRedis({ config: { appendfsync: FSYNC[id] ?? "everysec" } });
+    const appendfsync = FSYNC[id] ?? "everysec";
+    redis = await startRedis({ config: { ...REDIS_SETTINGS, appendfsync } });
     await stageRedis(redis.url, skus);
   }
   if (isPostgres || rival === "redis-decr-pg") {
@@ -118,7 +126,7 @@ async function startRival(
     port,
     secret: options.secret,
     stage: options.stage,
-    poolSize: options.poolSize,
+    storeConnections: options.storeConnections,
     redisUrl: redis?.url ?? null,
     databaseUrl,
   };

@@ -21,7 +21,14 @@ import {
 import { applySale } from "../../test/support/world-of-servers.ts";
 import { until } from "../../test/support/world.ts";
 import { doorbusterBooks, type ReportedSku, type StoredBatch } from "../audit/doorbuster-books.ts";
-import { type ArmOptions, ArmSkipped, type Counters, type RunningArm, SALE } from "./arm.ts";
+import {
+  type ArmOptions,
+  ArmSkipped,
+  type Counters,
+  REDIS_SETTINGS,
+  type RunningArm,
+  SALE,
+} from "./arm.ts";
 import { ownerOf } from "./owner-of.ts";
 import { stagedKey, stagedSkus } from "./stage.ts";
 
@@ -118,7 +125,7 @@ async function startOnServers(
 ): Promise<World> {
   const isCluster = id !== "doorbuster";
   const [redis, nats, simulator, control, ...shards] = await Promise.all([
-    startRedis(),
+    startRedis({ config: REDIS_SETTINGS }),
     isCluster ? startNats() : null,
     startSimulator({ env: { DOORBUSTER_PAYMENT_WEBHOOK_SECRET: WEBHOOK_SECRET } }),
     newDatabase(),

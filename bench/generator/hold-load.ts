@@ -7,6 +7,7 @@
 
 import { Histogram } from "../stats/histogram.ts";
 import { type AnswerHandler, Connection } from "./connection.ts";
+import { IdleConnections } from "./idle-connections.ts";
 import { type Job, type JobResult, OUTCOME, type Outcome } from "./job.ts";
 import { Requests } from "./requests.ts";
 import { arrivalTimesUs } from "./schedule.ts";
@@ -29,10 +30,10 @@ export class HoldLoad implements AnswerHandler {
   readonly #latency = new Histogram();
   readonly #lag = new Histogram();
   readonly #answers = Array.from({ length: 10 }, () => 0);
-  readonly #idle: Connection[] = [];
   readonly #done = Promise.withResolvers<void>();
   /** Closed loop: when each connection's request left, by connection. */
   #connections: Connection[] = [];
+  #idle = new IdleConnections([]);
   #next = 0;
   #underWay = 0;
   #lost = 0;
@@ -56,7 +57,7 @@ export class HoldLoad implements AnswerHandler {
       Connection.open(ports[index % ports.length] as number, this),
     );
     this.#connections = await Promise.all(opening);
-    this.#idle.push(...this.#connections);
+    this.#idle = new IdleConnections(this.#connections);
   }
 
   async run(): Promise<JobResult> {
@@ -112,7 +113,7 @@ export class HoldLoad implements AnswerHandler {
     while (this.#next < this.#count) {
       const dueUs = this.#arrivalsUs === null ? sinceUs : (this.#arrivalsUs[this.#next] as number);
       if (dueUs > sinceUs) return;
-      const connection = this.#idle.pop();
+      const connection = this.#idle.shift();
       if (connection === undefined) return;
       if (!connection.isOpen) continue;
       const index = this.#next;

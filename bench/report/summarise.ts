@@ -31,7 +31,7 @@ function rowOf(group: readonly Sample[], profiles: readonly LatencyProfile[]): A
   const profile = scenario === "hot" ? profiles.find((one) => one.arm === arm) : undefined;
   const latency = profile?.at.map(atLoadOf) ?? [];
   const at70 = latency.find(({ loadPercent }) => loadPercent === 70);
-  const ledgers = [...group.map(({ ledger }) => ledger), profile?.ledger ?? "ok"];
+  const ledgers = group.map(({ ledger }) => ledger);
   const roles = Object.keys(figures[0]?.cpuUsPerRequest ?? {});
   return {
     id: arm,

@@ -1,110 +1,134 @@
 // What shoppers feel: the capacity at p99 ≤ 50 ms, and the latency at 50, 70 and 90 % of it, on a
-// schedule that does not wait for answers.
+// schedule that does not wait for answers. Taken a round at a time, so that all arms share an hour.
 
 import type { ArmId } from "../arms/arm.ts";
-import { startArm } from "../arms/start-arm.ts";
 import type { Histogram } from "../stats/histogram.ts";
 import { middleBy } from "../stats/summary.ts";
-import { type Figures, measure } from "./measure.ts";
+import { type Figures, measure, type Measured } from "./measure.ts";
 import type { Plan } from "./plan.ts";
-import { armOptions, fleetOf, ledgerOf, type Session, warmUp } from "./rounds.ts";
-import { Trial } from "./scenario.ts";
+import { problemsOf } from "./problems.ts";
+import type { Trial } from "./scenario.ts";
 
 const P99_LIMIT_MS = 50;
 /** A rate is kept when nearly all that was offered was answered in its time. */
 const KEPT_SHARE = 0.98;
-const LOAD_PERCENTS = [50, 70, 90] as const;
-/** What a threshold and the table are about: measured several times, and the middle one counts. */
+const FIRST_PERCENTS = [50, 70, 90] as const;
+/** What a threshold and the table are about: in every round, and the middle one counts. */
 const REPEATED_PERCENT = 70;
 
 type Gc = { readonly eden: number; readonly full: number; readonly pauseMs: number };
 
-type LatencyAt = {
+type Window = {
   readonly loadPercent: number;
   readonly ratePerSecond: number;
   readonly figures: Figures;
-  /** Of every window at this load, in their order; `figures` is the one in the middle. */
-  readonly p99MsOfWindows: readonly number[];
   readonly gc: Gc | null;
   readonly curve: readonly [number, number][];
 };
+
+/** `figures` is of the window with the median p99. */
+type LatencyAt = Window & { readonly p99MsOfWindows: readonly number[] };
 
 export type LatencyProfile = {
   readonly arm: ArmId;
   readonly capacityPerSecond: number | null;
   readonly at: readonly LatencyAt[];
-  readonly ledger: string;
 };
 
-/** `saturatedPerSecond` is what the closed loop found. */
-export async function profileLatency(
-  session: Session,
-  id: ArmId,
-  saturatedPerSecond: number,
-): Promise<LatencyProfile> {
-  const { plan } = session;
-  const fleet = fleetOf(session, id);
-  const arm = await startArm(id, armOptions(session, id, id !== "bare"), session.services);
-  try {
-    const trial = new Trial({ arm, fleet, catalogueSize: 0, seed: plan.seed });
-    await warmUp(trial, "hot", plan, plan.warmupMs);
-    const capacity = await capacityOf(trial, session, saturatedPerSecond);
-    const at: LatencyAt[] = [];
-    // An arm that kept no rate is shown at shares of the lowest that it was offered.
-    const lowest = (plan.capacityShares.at(-1) ?? 1) * saturatedPerSecond;
-    for (const loadPercent of LOAD_PERCENTS) {
-      const ratePerSecond = ((capacity ?? lowest) * loadPercent) / 100;
-      const windows: Omit<LatencyAt, "p99MsOfWindows">[] = [];
-      const count = loadPercent === REPEATED_PERCENT ? plan.latencyWindows : 1;
-      for (let window = 0; window < count; window += 1) {
-        const printed = arm.output().length;
-        const load = openLoad(plan, { ratePerSecond, durationMs: plan.latencyMs, window });
-        const measured = await measure(trial, load);
-        windows.push({
-          loadPercent,
-          ratePerSecond,
-          figures: measured.figures,
-          gc: id === "bare" ? null : gcOf(arm.output().slice(printed)),
-          curve: curveOf(measured.result.latency),
-        });
-      }
-      const p99MsOfWindows = windows.map(({ figures }) => figures.p99Ms);
-      at.push({ ...middleBy(windows, ({ figures }) => figures.p99Ms), p99MsOfWindows });
-    }
-    return { arm: id, capacityPerSecond: capacity, at, ledger: await ledgerOf(arm, trial) };
-  } finally {
-    await arm.stop();
-  }
-}
+type Found = {
+  readonly capacityPerSecond: number | null;
+  /** What percentages are of: the capacity, or the lowest rate tried when none was kept. */
+  readonly fullPerSecond: number;
+  readonly windows: Window[];
+};
 
-async function capacityOf(
-  trial: Trial,
-  session: Session,
-  saturatedPerSecond: number,
-): Promise<number | null> {
-  const { capacityShares, capacityMs } = session.plan;
-  for (const share of capacityShares) {
-    const rate = share * saturatedPerSecond;
-    const load = openLoad(session.plan, { ratePerSecond: rate, durationMs: capacityMs, window: 0 });
-    const { figures } = await measure(trial, load);
-    const kept = figures.acceptedPerSecond >= KEPT_SHARE * rate;
-    if (kept && figures.p99Ms <= P99_LIMIT_MS) return rate;
-  }
-  return null;
-}
-
-type Window = {
+type Offered = {
   readonly ratePerSecond: number;
   readonly durationMs: number;
   /** Each has arrivals of its own; the generator's processes add their numbers to the seed. */
-  readonly window: number;
+  readonly round: number;
 };
 
-function openLoad(plan: Plan, { ratePerSecond, durationMs, window }: Window) {
-  const { connections } = plan;
-  const seed = plan.seed + 1_000 * window;
-  const schedule = { ratePerSecond, durationMs, arrivals: "poisson", seed, rampMs: 0 } as const;
-  return { scenario: "hot", connections, pace: { kind: "open", schedule } } as const;
+export class LatencyProfiles {
+  readonly #plan: Plan;
+  readonly #found = new Map<ArmId, Found>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  isProfiled(id: ArmId): boolean {
+    return this.#plan.profiled.includes(id);
+  }
+
+  /**
+   * One round's part, on an arm that is warm: the first searches the capacity and looks at each
+   * share of it. `saturatedPerSecond` is what the closed loop found.
+   *
+   * Returns  what was wrong with the load.
+   */
+  async take(trial: Trial, round: number, saturatedPerSecond: number): Promise<readonly string[]> {
+    const { id } = trial.arm;
+    const known = this.#found.get(id);
+    const found = known ?? (await this.#capacityOf(trial, saturatedPerSecond));
+    this.#found.set(id, found);
+    const problems: string[] = [];
+    for (const loadPercent of known === undefined ? FIRST_PERCENTS : [REPEATED_PERCENT]) {
+      const ratePerSecond = (found.fullPerSecond * loadPercent) / 100;
+      const printed = trial.arm.output().length;
+      const offered = { ratePerSecond, durationMs: this.#plan.latencyMs, round };
+      const measured = await this.#measure(trial, offered);
+      found.windows.push({
+        loadPercent,
+        ratePerSecond,
+        figures: measured.figures,
+        gc: id === "bare" ? null : gcOf(trial.arm.output().slice(printed)),
+        curve: curveOf(measured.result.latency),
+      });
+      problems.push(...problemsOf("hot", measured));
+    }
+    return problems;
+  }
+
+  /** Of the arm's last window at 70 %; null: none yet. */
+  lastP99MsOf(id: ArmId): number | null {
+    const windows = this.#found.get(id)?.windows ?? [];
+    const last = windows.findLast(({ loadPercent }) => loadPercent === REPEATED_PERCENT);
+    return last?.figures.p99Ms ?? null;
+  }
+
+  all(): readonly LatencyProfile[] {
+    return [...this.#found].map(([arm, { capacityPerSecond, windows }]) => {
+      const loads = Map.groupBy(windows, ({ loadPercent }) => loadPercent);
+      const at = [...loads.values()].map((own) => ({
+        ...middleBy(own, ({ figures }) => figures.p99Ms),
+        p99MsOfWindows: own.map(({ figures }) => figures.p99Ms),
+      }));
+      return { arm, capacityPerSecond, at };
+    });
+  }
+
+  async #capacityOf(trial: Trial, saturatedPerSecond: number): Promise<Found> {
+    const { capacityShares, capacityMs } = this.#plan;
+    let ratePerSecond = saturatedPerSecond;
+    for (const share of capacityShares) {
+      ratePerSecond = share * saturatedPerSecond;
+      const offered = { ratePerSecond, durationMs: capacityMs, round: 0 };
+      const { figures } = await this.#measure(trial, offered);
+      const kept = figures.acceptedPerSecond >= KEPT_SHARE * ratePerSecond;
+      if (kept && figures.p99Ms <= P99_LIMIT_MS) {
+        return { capacityPerSecond: ratePerSecond, fullPerSecond: ratePerSecond, windows: [] };
+      }
+    }
+    return { capacityPerSecond: null, fullPerSecond: ratePerSecond, windows: [] };
+  }
+
+  #measure(trial: Trial, { ratePerSecond, durationMs, round }: Offered): Promise<Measured> {
+    const { connections, seed: first } = this.#plan;
+    const seed = first + 1_000 * round;
+    const schedule = { ratePerSecond, durationMs, arrivals: "poisson", seed, rampMs: 0 } as const;
+    return measure(trial, { scenario: "hot", connections, pace: { kind: "open", schedule } });
+  }
 }
 
 function curveOf(latency: Histogram): [number, number][] {

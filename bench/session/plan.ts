@@ -26,12 +26,11 @@ export type Plan = {
   readonly capacityShares: readonly number[];
   readonly capacityMs: number;
   readonly latencyMs: number;
-  /** At 70 % of the capacity, one after the other: the one with the median p99 counts. */
-  readonly latencyWindows: number;
-  /** Arms whose latency is profiled. */
+  /** Arms whose latency is profiled, a window in each round. */
   readonly profiled: readonly ArmId[];
   readonly flash: { readonly units: number; readonly demand: number };
-  readonly poolSizes: readonly number[];
+  /** Whether numbers of connections are tried for the rivals. */
+  readonly isSwept: boolean;
   readonly soakMs: number;
   readonly isGrowthMeasured: boolean;
 };
@@ -61,10 +60,9 @@ export function quickPlan(seed: number): Plan {
     capacityShares: [0.9, 0.75, 0.6],
     capacityMs: 1_000,
     latencyMs: 1_500,
-    latencyWindows: 3,
     profiled: ["doorbuster"],
     flash: { units: 500, demand: 50_000 },
-    poolSizes: [16],
+    isSwept: false,
     soakMs: 0,
     isGrowthMeasured: false,
   };
@@ -88,10 +86,9 @@ export function fullPlan(seed: number): Plan {
     capacityShares: [0.9, 0.75, 0.6, 0.45, 0.3],
     capacityMs: 1_500,
     latencyMs: 2_000,
-    latencyWindows: 5,
     profiled: ARM_IDS,
     flash: { units: 10_000, demand: 1_000_000 },
-    poolSizes: [4, 8, 16, 32],
+    isSwept: true,
     soakMs: 0,
     isGrowthMeasured: true,
   };
@@ -101,22 +98,41 @@ export function fullPlan(seed: number): Plan {
 const BEYOND_HOT: Readonly<Partial<Record<ArmId, readonly Scenario[]>>> = {
   "pg-update": ["sold-out", "catalogue"],
   "redis-lua": ["sold-out"],
-  "redis-lua-fsync": ["sold-out", "catalogue", "flash"],
-  doorbuster: ["sold-out", "catalogue", "flash", "funnel"],
+  "redis-lua-fsync": ["sold-out", "catalogue"],
+  doorbuster: ["sold-out", "catalogue", "funnel"],
   "doorbuster-embedded": ["sold-out", "catalogue", "funnel"],
   "doorbuster-2": ["sold-out", "catalogue"],
   "doorbuster-2-affine": ["sold-out"],
 };
 
+/** A million requests take half a minute: once is enough, after the rounds. */
+const STAMPEDED: readonly ArmId[] = ["redis-lua-fsync", "doorbuster"];
+
 /**
- * Which of the plan's scenarios an arm runs in a round, in their order. The constant answers of
+ * Which of the plan's scenarios an arm runs in each round, in their order. The constant answers of
  * `bare` and `elysia` are the same for every scenario: their hot row is the reference for all.
  */
-export function scenariosOf(arm: ArmId, plan: Plan, round: number): readonly Scenario[] {
+export function scenariosOf(arm: ArmId, plan: Plan): readonly Scenario[] {
   if (arm === "bare" || arm === "elysia") return ["hot"];
-  return plan.scenarios.filter((scenario) => {
-    // A million requests take half a minute: once is enough.
-    if (scenario === "flash" && round > 0) return false;
-    return scenario === "hot" || BEYOND_HOT[arm]?.includes(scenario) === true;
-  });
+  return plan.scenarios.filter(
+    (scenario) => scenario === "hot" || BEYOND_HOT[arm]?.includes(scenario) === true,
+  );
+}
+
+export function stampededArms(plan: Plan): readonly ArmId[] {
+  return plan.scenarios.includes("flash") ? plan.arms.filter((arm) => STAMPEDED.includes(arm)) : [];
+}
+
+/** What an arm with a row for each unit may sell a second. */
+const ROWS_PER_SECOND_MAX = 20_000;
+
+/** Units that `hot` needs for so much load. */
+export function hotUnitsFor(loadMs: number): number {
+  return Math.ceil((ROWS_PER_SECOND_MAX * loadMs) / 1_000);
+}
+
+/** For the longest that one process is under `hot`: the first round's visit. */
+export function hotUnitsOf(plan: Plan): number {
+  const { warmupMs, measureMs, capacityShares, capacityMs, latencyMs } = plan;
+  return hotUnitsFor(warmupMs + measureMs + capacityShares.length * capacityMs + 3 * latencyMs);
 }

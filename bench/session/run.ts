@@ -2,20 +2,20 @@
 // started ends.
 
 import { startPostgres } from "../../test/support/servers.ts";
-import { type ArmId, NODES_MAX, nodesOf } from "../arms/arm.ts";
+import { NODES_MAX, nodesOf, REDIS_SETTINGS } from "../arms/arm.ts";
 import { Fleet } from "../generator/fleet.ts";
 import { growthFigures, runGrowth } from "../growth/growth.ts";
 import { commitNow, MachineWatch, versionsNow } from "../report/machine.ts";
 import { type ArmRow, type BenchResult, SCHEMA_VERSION } from "../report/schema.ts";
 import { summarise } from "../report/summarise.ts";
-import { medianOf } from "../stats/summary.ts";
 import { judge } from "../thresholds.ts";
-import { type LatencyProfile, profileLatency } from "./latency.ts";
+import { bestConnections, connectionSettings } from "./connections.ts";
 import type { Plan } from "./plan.ts";
-import { bestPoolSizes } from "./pool-sweep.ts";
-import { type Rounds, runRounds, type Session } from "./rounds.ts";
+import { runRounds } from "./rounds.ts";
 import { runSelfTests, type SelfTests } from "./self-tests.ts";
+import type { Session } from "./session.ts";
 import { runSoak } from "./soak.ts";
+import { runStampedes } from "./stampede.ts";
 import { crossCheck } from "./wrk.ts";
 
 /** Postgres as one would set it for this: everything is durable, nothing waits needlessly. */
@@ -55,13 +55,13 @@ export async function runBench(
       secret,
       isQuick: plan.mode === "quick",
     });
-    const bare: Session = { plan, fleet, services, secret, poolSizes: new Map(), say };
+    const untried: Session = { plan, fleet, services, secret, best: new Map(), say };
     const isSoak = plan.mode === "soak";
-    const session = isSoak ? bare : { ...bare, poolSizes: await bestPoolSizes(bare) };
+    const session = isSoak ? untried : { ...untried, best: await bestConnections(untried) };
     const rounds = isSoak ? await runSoak(session) : await runRounds(session);
-    const profiles = isSoak ? [] : await profilesOf(session, rounds);
+    const stampedes = await runStampedes(session, rounds.samples);
     const wrk = await crossCheck(session, rounds);
-    const rows = summarise(rounds.samples, profiles);
+    const rows = summarise([...rounds.samples, ...stampedes], rounds.profiles);
     const growth = plan.isGrowthMeasured ? await runGrowth(say, { isShort: true, rows }) : null;
     const verdicts = judge({ rows, growth: growth === null ? null : growthFigures(growth) });
     const machine = watch.read();
@@ -92,25 +92,6 @@ export async function runBench(
     await fleet.stop();
     await postgres.stop();
   }
-}
-
-async function profilesOf(session: Session, rounds: Rounds): Promise<readonly LatencyProfile[]> {
-  const profiles: LatencyProfile[] = [];
-  const { arms, profiled } = session.plan;
-  for (const id of arms.filter((arm) => profiled.includes(arm))) {
-    const rates = rounds.samples
-      .filter(({ arm, scenario }) => arm === id && scenario === "hot")
-      .map(({ figures }) => figures.acceptedPerSecond);
-    if (rates.length === 0) continue;
-    const profile = await profileLatency(session, id, medianOf(rates));
-    profiles.push(profile);
-    const line = profile.at.map(
-      ({ loadPercent, figures }) => `${loadPercent} %: p99 ${figures.p99Ms.toFixed(1)} ms`,
-    );
-    const capacity = Math.round(profile.capacityPerSecond ?? 0);
-    session.say(`latency ${id.padEnd(20)} capacity ${capacity}/s ${line.join(", ")}`);
-  }
-  return profiles;
 }
 
 function headroomOf(
@@ -163,20 +144,20 @@ function warningsOf(rows: readonly ArmRow[], machine: BenchResult["machine"]): s
   return warnings;
 }
 
-function settingsOf({ plan, poolSizes }: Session): Record<string, string> {
-  const pools = [...poolSizes].map(([id, size]: [ArmId, number]) => [
-    `pool of ${id}`,
-    String(size),
-  ]);
+function settingsOf({ plan, best }: Session): Record<string, string> {
   return {
+    redis: textOf(REDIS_SETTINGS),
     "redis (doorbuster, redis-lua-fsync)": "appendonly yes, appendfsync always",
     "redis (redis-lua, redis-decr-pg)": "appendonly yes, appendfsync everysec",
-    postgres: Object.entries(POSTGRES_SETTINGS)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(", "),
+    postgres: textOf(POSTGRES_SETTINGS),
     connections: String(plan.connections),
     "generator processes for each node": String(plan.workers),
     rounds: String(plan.rounds),
-    ...Object.fromEntries(pools),
+    ...connectionSettings(best),
   };
+}
+
+function textOf(settings: Readonly<Record<string, string>>): string {
+  const each = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return each.join(", ");
 }

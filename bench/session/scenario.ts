@@ -96,8 +96,6 @@ export class Trial {
   }
 }
 
-export const HOT_UNITS_FOR_ROWS = 80_000;
-
 function countOf(pace: Pace, journey: Journey): number {
   if (pace.kind === "open") {
     const { ratePerSecond, durationMs } = pace.schedule;

@@ -97,7 +97,7 @@ async function onStub(
 /** Returns: the first thing that the audit found; empty: nothing, which is a failed test. */
 async function oversell(of: { fleet: Fleet; services: Services; secret: string }): Promise<string> {
   const stage = { flashUnits: 100, catalogueSize: 0, hotUnits: 0 };
-  const options = { stage, secret: of.secret, poolSize: 1, logGc: false, holdFor: "60m" };
+  const options = { stage, secret: of.secret, storeConnections: 1, logGc: false, holdFor: "60m" };
   const arm = await startArm("oversells", options, of.services);
   try {
     const trial = new Trial({ arm, fleet: of.fleet, catalogueSize: 0, seed: 1 });

@@ -5,8 +5,9 @@
 import type { ArmId, RunningArm } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
 import { type Figures, measure } from "./measure.ts";
-import { armOptions, fleetOf, type Rounds, type Sample, type Session } from "./rounds.ts";
+import type { Rounds, Sample } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
+import { armOptions, fleetOf, type Session } from "./session.ts";
 
 const SLICE_MS = 10_000;
 const HOLD_FOR = "5s";
@@ -18,13 +19,16 @@ const SETTLE_MS = 8_000;
 export async function runSoak(session: Session): Promise<Rounds> {
   const samples: Sample[] = [];
   for (const id of session.plan.arms) samples.push(...(await soakArm(session, id)));
-  return { samples, skipped: new Map() };
+  return { samples, profiles: [], skipped: new Map() };
 }
 
 async function soakArm(session: Session, id: ArmId): Promise<readonly Sample[]> {
   const { plan, say } = session;
   const fleet = fleetOf(session, id);
-  const options = { ...armOptions(session, id, false), holdFor: HOLD_FOR };
+  const options = {
+    ...armOptions(session, id, { storeConnections: 1, logGc: false }),
+    holdFor: HOLD_FOR,
+  };
   const arm = await startArm(id, options, session.services);
   try {
     const trial = (): Trial => new Trial({ arm, fleet, catalogueSize: 0, seed: plan.seed });

@@ -10,9 +10,11 @@ import { type ArmId, SALE } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
 import { TokenMint } from "../generator/tokens.ts";
 import { medianOf } from "../stats/summary.ts";
-import { armOptions, type Rounds, type Session } from "./rounds.ts";
+import { connectionsOf } from "./connections.ts";
+import type { Rounds } from "./rounds.ts";
+import { armOptions, type Session } from "./session.ts";
 
-const CHECKED: readonly ArmId[] = ["bare", "doorbuster"];
+const CHECKED: readonly ArmId[] = ["bare", "redis-lua", "doorbuster"];
 const SECONDS = 3;
 /** Enough that none comes twice in the time. */
 const TOKENS = 400_000;
@@ -48,7 +50,9 @@ export async function crossCheck(session: Session, rounds: Rounds): Promise<read
     const ours = rounds.samples
       .filter(({ arm, scenario }) => arm === id && scenario === "hot")
       .map(({ figures }) => figures.acceptedPerSecond);
-    const arm = await startArm(id, armOptions(session, id, false), session.services);
+    const storeConnections = connectionsOf(session.best, id, "hot");
+    const options = armOptions(session, id, { storeConnections, logGc: false });
+    const arm = await startArm(id, options, session.services);
     try {
       const wrkPerSecond = await rateOf(`http://127.0.0.1:${arm.hotPorts[0]}`, folder, session);
       checks.push({ id, wrkPerSecond, oursPerSecond: medianOf(ours) });

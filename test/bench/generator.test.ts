@@ -96,11 +96,14 @@ describe("the response parser", () => {
 describe("a load on a real socket", () => {
   /** Answers each request by its own count: 201, but every tenth 409 and every hundredth 503. */
   let asked = 0;
+  const askedOn = new Map<number | undefined, number>();
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch() {
+    fetch(request, self) {
       asked += 1;
+      const from = self.requestIP(request)?.port;
+      askedOn.set(from, (askedOn.get(from) ?? 0) + 1);
       const status = asked % 100 === 0 ? 503 : asked % 10 === 0 ? 409 : 201;
       return new Response("{}", { status });
     },
@@ -142,10 +145,14 @@ describe("a load on a real socket", () => {
       },
     } as const;
     asked = 0;
+    askedOn.clear();
     const load = new HoldLoad(job(server.port, pace, 10_000), mint(10_000));
     await load.connect();
     const result = await load.run();
     expect(asked).toBe(1_000);
+    // By turns: one that is left alone for ten seconds would be closed.
+    expect(askedOn.size).toBe(16);
+    expect(Math.min(...askedOn.values())).toBeGreaterThan(30);
     expect(result.outcomes.length).toBe(1_000);
     const count = (outcome: number): number => result.outcomes.filter((o) => o === outcome).length;
     expect(count(OUTCOME.accepted)).toBe(900);

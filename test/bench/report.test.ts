@@ -9,7 +9,7 @@ import { summarise } from "../../bench/report/summarise.ts";
 import { terminalReport } from "../../bench/report/table.ts";
 import type { LatencyProfile } from "../../bench/session/latency.ts";
 import type { Figures } from "../../bench/session/measure.ts";
-import { scenariosOf } from "../../bench/session/plan.ts";
+import { scenariosOf, stampededArms } from "../../bench/session/plan.ts";
 import type { Sample } from "../../bench/session/rounds.ts";
 import { judge } from "../../bench/thresholds.ts";
 import { forgetFolder, temporaryFolder } from "../support/process.ts";
@@ -87,7 +87,6 @@ function profileOf(p99MsOfWindows: readonly number[]): LatencyProfile {
     arm: "doorbuster",
     capacityPerSecond: 57_000,
     at: [{ ...at, p99MsOfWindows }],
-    ledger: "ok",
   };
 }
 
@@ -231,9 +230,10 @@ describe("the command line", () => {
   test("the reference runs whatever scenario is asked for, a million requests only once", () => {
     const flash = parseOptions(["--scenario", "flash", "--arms", "bare,doorbuster"]);
     if (flash.kind !== "run") throw new Error("a run");
-    expect(scenariosOf("bare", flash.plan, 0)).toEqual(["hot"]);
-    expect(scenariosOf("doorbuster", flash.plan, 0)).toEqual(["flash"]);
-    expect(scenariosOf("doorbuster", flash.plan, 1)).toEqual([]);
+    expect(scenariosOf("bare", flash.plan)).toEqual(["hot"]);
+    expect(scenariosOf("doorbuster", flash.plan)).toEqual([]);
+    expect(stampededArms(flash.plan)).toEqual(["doorbuster"]);
+    expect(stampededArms({ ...flash.plan, scenarios: ["hot"] })).toEqual([]);
   });
 
   const folder = temporaryFolder("bench-report");
