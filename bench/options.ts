@@ -6,7 +6,7 @@ import { ARM_IDS, type ArmId } from "./arms/arm.ts";
 import { fullPlan, type Plan, quickPlan } from "./session/plan.ts";
 import { type Scenario, SCENARIOS } from "./session/scenario.ts";
 
-export const USAGE = `bun run bench [options]            about 14 minutes
+export const USAGE = `bun run bench [options]            about 15 minutes
 bun run bench --quick              under 90 s
 bun run bench --soak 1h            doorbuster at 70 % of its capacity, for that long
 bun run bench growth               operations and memory against size
