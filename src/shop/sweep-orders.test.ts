@@ -71,7 +71,7 @@ test("an order that the store kept from its end is looked at every four seconds"
     const { waits, said } = await waitsDuring({ sale: `away-${code.replace("_", "-")}`, code });
     expect(waits.slice(0, 3)).toEqual([1, 2, 4]);
     expect(new Set(waits.slice(2))).toEqual(new Set([4]));
-    expect(said).toEqual(new Set(["orders were not settled by the sweep: a store is away"]));
+    expect(said).toEqual(new Set(["an order was not settled by the sweep"]));
   }
 });
 
@@ -88,25 +88,106 @@ test("an order that waits for the gateway or a person is looked at ever more sel
   }
 });
 
-test("an outage is one line a sweep, however many orders it stops", async () => {
-  await openSale(shop, "many", [skuOf("shoe")]);
+type Fields = { readonly orderId?: string; readonly err?: Fault };
+type Line = { readonly fields: Fields; readonly message: string };
+
+/**
+ * A shop with one order for each of these, which its sweeps do not settle: the n-th look at one ends
+ * with the n-th of them.
+ */
+async function stuckShop(sale: string, ends: readonly (() => unknown)[]) {
+  await openSale(shop, sale, [skuOf("shoe")]);
   let isDown = false;
+  let isSwept = false;
+  let looks = 0;
   const ports = intercepted(shop.ports, async (name, call) => {
     if (name === "payments.charge") isDown = true;
-    if (isDown && name === "stock.ask") throw new Fault("store_unavailable", "a test");
-    return call();
+    if (!isDown || name !== "stock.ask") return call();
+    throw isSwept ? await ends[looks++]?.() : new Fault("busy", "a test");
   });
-  const lines: object[] = [];
-  const warn = (fields: object): void => void lines.push(fields);
+  const lines: Line[] = [];
+  const { promise: firstLine, resolve: onLine } = Promise.withResolvers<void>();
+  const warn = (fields: Fields, message: string): void => {
+    if (!isSwept) return;
+    lines.push({ fields, message });
+    onLine();
+  };
   const own = createShop({ ...ports, log: { ...shop.ports.log, warn } });
-  for (const shopper of ["ann", "ben", "cy"]) {
+  for (let index = 0; index < ends.length; index++) {
+    const shopper = `${sale}-${index}`;
     isDown = false;
-    await hold(shop, "many", { shopper, sku: "shoe", quantity: 1 });
-    const request = bodyOf("many", "tok_declined", { shoe: 1 });
+    await hold(shop, sale, { shopper, sku: "shoe", quantity: 1 });
+    const request = bodyOf(sale, "tok_declined", { shoe: 1 });
     await own.checkout({ shopper, idempotencyKey: "key", request });
   }
-  lines.length = 0;
-  await own.sweepOrders(ALL_BUCKETS, shop.nowMs() + 60_000);
-  expect(lines).toMatchObject([{ orderCount: 3, status: "failed" }]);
-  await own.stop();
+  isSwept = true;
+  const sweep = async (): Promise<readonly Line[]> => {
+    await own.sweepOrders(ALL_BUCKETS, shop.nowMs() + 60_000);
+    expect(looks).toBe(ends.length);
+    isDown = false;
+    // Other tests' sweeps find none of them.
+    await own.sweepOrders(ALL_BUCKETS, shop.nowMs() + 200_000);
+    await own.stop();
+    return lines;
+  };
+  return { lines, firstLine, sweep };
+}
+
+function faultsOf(codes: readonly FaultCode[]): (() => Fault)[] {
+  return codes.map((code) => () => new Fault(code, "a test"));
+}
+
+const FIRST = "an order was not settled by the sweep";
+const REST = "orders were not settled by the sweep, 2 more than already said";
+
+test("an outage is two lines a sweep, however many orders it stops: the first, and how many", async () => {
+  for (const code of ["store_unavailable", "fenced", "payment_unavailable"] as const) {
+    const sale = `many-${code.replace("_", "-")}`;
+    const { sweep } = await stuckShop(sale, faultsOf([code, code, code]));
+    const lines = await sweep();
+    expect(lines).toMatchObject([
+      { fields: { status: "failed", err: { code } }, message: FIRST },
+      { fields: { status: "failed", err: { code }, orderCount: 3 }, message: REST },
+    ]);
+    expect(lines[0]?.fields).not.toHaveProperty("orderCount");
+    expect(lines[1]?.fields.orderId).toBe(lines[0]?.fields.orderId ?? "none");
+  }
+});
+
+test("the first order that an outage stops is said while others still hang", async () => {
+  const { promise: hung, resolve: giveUp } = Promise.withResolvers<void>();
+  const away = (): Fault => new Fault("store_unavailable", "a test");
+  const late = (): Promise<Fault> => hung.then(away);
+  const { lines, firstLine, sweep } = await stuckShop("hangs-on", [away, late, late]);
+  const swept = sweep();
+  await firstLine;
+  expect(lines.map(({ message }) => message)).toEqual([FIRST]);
+  giveUp();
+  await swept;
+  expect(lines.map(({ message }) => message)).toEqual([FIRST, REST]);
+});
+
+test("two outages at once are each said, and counted each", async () => {
+  const codes = ["unknown", "busy", "unknown", "busy", "busy", "unknown", "deadline"] as const;
+  const { sweep } = await stuckShop("two", faultsOf(codes));
+  const lines = await sweep();
+  const said = lines.map(({ fields, message }) => ({ ...fields, message }));
+  expect(said).toMatchObject([
+    { err: { code: "unknown" }, message: FIRST },
+    { err: { code: "busy" }, message: FIRST },
+    { err: { code: "deadline" }, message: FIRST },
+    { err: { code: "unknown" }, orderCount: 3, message: REST },
+    { err: { code: "busy" }, orderCount: 3, message: REST },
+  ]);
+});
+
+test("what needs a person, and a bug, is a line an order", async () => {
+  const bug = (): Error => new Error("a bug of ours");
+  const ends = [...faultsOf(["halted", "halted", "halted"]), bug, bug];
+  const { sweep } = await stuckShop("persons", ends);
+  const lines = await sweep();
+  expect(lines.map(({ message }) => message)).toEqual(ends.map(() => FIRST));
+  const codes = lines.map(({ fields }) => fields.err?.code);
+  expect(codes).toEqual(["halted", "halted", "halted", "unknown", "unknown"]);
+  expect(new Set(lines.map(({ fields }) => fields.orderId)).size).toBe(ends.length);
 });

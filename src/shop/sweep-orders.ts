@@ -4,7 +4,7 @@
 // keeps others from their turn. A second sweeper, here or on another node, is harmless.
 
 import { assert } from "../core/assert.ts";
-import { Fault, faultOf } from "../core/errors.ts";
+import { Fault } from "../core/errors.ts";
 import {
   SWEEP_AGAIN_MS,
   SWEEP_AGAIN_MS_MAX,
@@ -14,19 +14,18 @@ import {
   SWEEP_ORDERS_PAGE,
   SWEEP_STORE_AGAIN_MS_MAX,
 } from "../core/limits.ts";
-import type { Order, OrderStatus } from "../core/order/order.ts";
+import type { Order } from "../core/order/order.ts";
 import { advanceOrder, type AdvancePorts } from "./advance-order.ts";
 import { forEachAtOnce } from "./at-once.ts";
 import type { OrderRuns } from "./order-runs.ts";
+import { needsPerson, SweepStops } from "./sweep-stops.ts";
 
 const AGAIN_MS_MAX = { waits: SWEEP_AGAIN_MS_MAX, store_away: SWEEP_STORE_AGAIN_MS_MAX } as const;
 
 type Wait = { readonly notBeforeMs: number; readonly waitMs: number };
 
 /** How a run over an order ended: `waits` is for the gateway, an event, or a person. */
-type End = "settled" | "waits" | { readonly storeAway: Stop };
-
-type Stop = { readonly orderId: string; readonly status: OrderStatus; readonly err: Fault };
+type End = "settled" | "waits" | "store_away";
 
 export class OrderSweeper {
   readonly #ports: AdvancePorts;
@@ -54,7 +53,7 @@ export class OrderSweeper {
       limit: Math.min(SWEEP_ORDERS_PAGE + this.#waits.size, SWEEP_ORDERS_MAX),
     });
     const waits = new Map<string, Wait>();
-    const away: Stop[] = [];
+    const stops = new SweepStops(this.#ports.log);
     let settledCount = 0;
     await forEachAtOnce(orders, SWEEP_ORDERS_AT_ONCE, async (order) => {
       const wait = this.#waits.get(order.orderId);
@@ -62,54 +61,40 @@ export class OrderSweeper {
         waits.set(order.orderId, wait);
         return;
       }
-      const end = await this.#advance(order);
+      const end = await this.#advance(order, stops);
       if (end === "settled") {
         settledCount++;
         return;
       }
-      if (end !== "waits") away.push(end.storeAway);
       // From the end of the look: one that hangs must not be due again before others had a turn.
       const endMs = aheadMs + clock.monotonicMs();
-      const waitMsMax = AGAIN_MS_MAX[end === "waits" ? "waits" : "store_away"];
-      waits.set(order.orderId, nextWait(wait, waitMsMax, endMs));
+      waits.set(order.orderId, nextWait(wait, AGAIN_MS_MAX[end], endMs));
     });
     assert(waits.size <= SWEEP_ORDERS_MAX, "only orders of this sweep are remembered");
     this.#waits = waits;
-    if (away.length > 0) this.#sayAway(away);
+    stops.sayRest();
     return settledCount;
   }
 
   /** A fault leaves the order for a later sweep. */
-  async #advance(order: Order): Promise<End> {
+  async #advance(order: Order, stops: SweepStops): Promise<End> {
     const run = { order, mustCharge: false };
     let end: Exclude<End, "settled"> = "waits";
     try {
       await advanceOrder(this.#ports, run);
     } catch (cause) {
-      const { orderId, status } = run.order;
-      const err = faultOf(cause, "unknown", `order ${orderId} stopped at ${status}`);
-      const stop: Stop = { orderId, status, err };
-      if (isOfStore(cause)) end = { storeAway: stop };
-      else this.#ports.log.warn(stop, "an order was not settled by the sweep");
+      stops.add(run.order, cause);
+      if (isOfStore(cause)) end = "store_away";
     }
     this.#runs.learned(run.order);
     return run.order.settled ? "settled" : end;
   }
-
-  /** One line a sweep: an outage stops thousands of orders for one reason. */
-  #sayAway(away: readonly Stop[]): void {
-    const fields = { orderCount: away.length, ...away[0] };
-    this.#ports.log.warn(fields, "orders were not settled by the sweep: a store is away");
-  }
 }
 
-/**
- * What will pass by itself. A gateway that is away is asked ever more seldom instead, and what no
- * retry helps is for a person.
- */
+/** What will pass by itself. A gateway that is away is asked ever more seldom instead. */
 function isOfStore(cause: unknown): boolean {
-  if (!(cause instanceof Fault)) return false;
-  return cause.retry !== "give_up" && cause.code !== "payment_unavailable";
+  const isOfGateway = cause instanceof Fault && cause.code === "payment_unavailable";
+  return !isOfGateway && !needsPerson(cause);
 }
 
 function nextWait(wait: Wait | undefined, waitMsMax: number, endMs: number): Wait {
