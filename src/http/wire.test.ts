@@ -268,9 +268,9 @@ describe("the server", () => {
     const body = '{"quantity":1}';
     await client.send(head("PUT", HOLD, { ...SHOPPERS, "Content-Length": body.length }) + body);
     await asked.promise;
-    const startedMs = performance.now();
     await stopping.stop({ graceMs: 100 });
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
     await client.closed;
+    // At its own deadline it would have heard 504.
+    expect(client.heard).toBe("");
   });
 });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { codeOf } from "../support/history.ts";
 import { forgetFolder, temporaryFolder } from "../support/process.ts";
 import { holdIn } from "../support/shoppers.ts";
+import { STALL_MS } from "../support/stall.ts";
 import { MODES, startWorld, until, type World } from "../support/world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -62,7 +63,7 @@ describe.each(MODES)("%s", (mode) => {
       });
       const lapsedLateMs = Date.now() - Date.parse(brief.expiresAt);
       expect(lapsedLateMs).toBeGreaterThanOrEqual(-50);
-      expect(lapsedLateMs).toBeLessThan(1_500);
+      expect(lapsedLateMs).toBeLessThan(1_500 + STALL_MS);
       expect((await shopper.hold("soon", "shoe", 1)).status).toBe(201);
       const paid = await shopper.checkout({
         sale: "open",

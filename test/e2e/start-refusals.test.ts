@@ -101,7 +101,8 @@ test.each(ROWS)(
       said: expect.stringMatching(says),
     });
     expect(failure.output).not.toContain(world.env["DOORBUSTER_JWT_SECRET"]!);
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    // A server that may still come is waited for twice as long.
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
   },
   60_000,
 );

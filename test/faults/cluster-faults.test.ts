@@ -34,7 +34,7 @@ beforeAll(async () => {
   const windows = IS_LONG ? 400 : 40;
   crowd = new Crowd({ shoppers: 16, windows, random: dice(), doors, token });
   for (const sale of crowd.sales) await faulty.world.applySale(node(0).engine, sale);
-  await until("every node knows the sales", () => knowAll(), 5_000);
+  await until("every node knows the sales", () => knowAll());
   await crowd.start();
 }, 60_000);
 afterAll(async () => {
