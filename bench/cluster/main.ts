@@ -1,4 +1,5 @@
-// Figures of a cluster under faults, on real processes. Prints; judges nothing.
+// Figures of a cluster under faults, on real processes. Only `kill` judges: it ends with exit code 3
+// when the hot SKU sells again later than kill.ts allows.
 //
 //   bun bench/cluster/main.ts kill [kills=20] [shoppers=128]
 //   bun bench/cluster/main.ts pause [shoppers=64]
@@ -20,7 +21,7 @@ function numberOr(given: string | undefined, fallback: number): number {
 
 switch (what) {
   case "kill":
-    await kills(numberOr(first, 20), numberOr(second, 128));
+    if (!(await kills(numberOr(first, 20), numberOr(second, 128)))) process.exit(3);
     break;
   case "pause":
     await pauses(numberOr(first, 64));
