@@ -19,8 +19,8 @@ const TRIED: Readonly<Partial<Record<ArmId, readonly number[]>>> = {
 };
 /** Where nothing is tried: the best of full runs. */
 const USUAL: Readonly<Partial<Record<ArmId, number>>> = {
-  "pg-lock": 4,
-  "pg-update": 4,
+  "pg-lock": 2,
+  "pg-update": 2,
   "pg-skip-locked": 16,
   "redis-decr-pg": 16,
   "redis-lua": 2,

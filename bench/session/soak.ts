@@ -4,6 +4,7 @@
 
 import type { ArmId, RunningArm } from "../arms/arm.ts";
 import { startArm } from "../arms/start-arm.ts";
+import { connectionsOf } from "./connections.ts";
 import { type Figures, measure } from "./measure.ts";
 import type { Rounds, Sample } from "./rounds.ts";
 import { Trial } from "./scenario.ts";
@@ -25,8 +26,9 @@ export async function runSoak(session: Session): Promise<Rounds> {
 async function soakArm(session: Session, id: ArmId): Promise<readonly Sample[]> {
   const { plan, say } = session;
   const fleet = fleetOf(session, id);
+  const storeConnections = connectionsOf(session.best, id, "hot");
   const options = {
-    ...armOptions(session, id, { storeConnections: 1, logGc: false }),
+    ...armOptions(session, id, { storeConnections, logGc: false }),
     holdFor: HOLD_FOR,
   };
   const arm = await startArm(id, options, session.services);
