@@ -21,6 +21,11 @@ export const ARM_IDS = [
 /** `oversells` is no rival: the audit must catch it. */
 export type ArmId = (typeof ARM_IDS)[number] | "oversells";
 
+/** False of those that answer a constant, and store nothing. */
+export function decides(id: string): boolean {
+  return id !== "bare" && id !== "elysia";
+}
+
 export function nodesOf(id: string): number {
   return id === "doorbuster-2" || id === "doorbuster-2-affine" ? NODES_MAX : 1;
 }

@@ -1,7 +1,8 @@
 // Holds in Postgres, a request at a time: the three ways that teams write it. Each gets prepared
 // statements (postgres.js' default), its round trips pipelined, a hot row that has room on its page,
-// the number of connections that was found best, and our own settings for plans that are kept. Without these
-// a plan of when `holds` was empty reads all of it each time: a third of the rate after 5 s.
+// the number of connections that was found best, and our own settings for plans that are kept.
+// Without these a plan of when `holds` was empty reads all of it each time: a third of the rate
+// after 5 s.
 
 import postgres from "postgres";
 
@@ -110,7 +111,7 @@ async function withLock(sql: postgres.Sql, ask: Ask): Promise<Verdict> {
   }
 }
 
-/** One statement that decides, stores and says why not; the row is locked while it runs alone. */
+/** One statement that decides, stores and says why not; it locks the row until it has committed. */
 async function inOneStatement(sql: postgres.Sql, ask: Ask): Promise<Verdict> {
   const { skuKey, shopper, quantity, deadlineMs } = ask;
   const rows = await sql<{ verdict: Verdict }[]>`

@@ -61,6 +61,11 @@ export class LatencyProfiles {
     return this.#plan.profiled.includes(id);
   }
 
+  /** Whether the arm must be started so: `bare` is measured as it is. */
+  logsGc(id: ArmId): boolean {
+    return this.isProfiled(id) && id !== "bare";
+  }
+
   /**
    * One round's part, on an arm that is warm: the first searches the capacity and looks at each
    * share of it. `saturatedPerSecond` is what the closed loop found.
@@ -82,7 +87,7 @@ export class LatencyProfiles {
         loadPercent,
         ratePerSecond,
         figures: measured.figures,
-        gc: id === "bare" ? null : gcOf(trial.arm.output().slice(printed)),
+        gc: this.logsGc(id) ? gcOf(trial.arm.output().slice(printed)) : null,
         curve: curveOf(measured.result.latency),
       });
       problems.push(...problemsOf("hot", measured));

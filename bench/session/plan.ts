@@ -1,7 +1,7 @@
 // What a run does, and how long each part takes.
 
 import type { ArmId } from "../arms/arm.ts";
-import { ARM_IDS } from "../arms/arm.ts";
+import { ARM_IDS, decides } from "../arms/arm.ts";
 import type { Scenario } from "./scenario.ts";
 
 export type Plan = {
@@ -113,7 +113,7 @@ const STAMPEDED: readonly ArmId[] = ["redis-lua-fsync", "doorbuster"];
  * `bare` and `elysia` are the same for every scenario: their hot row is the reference for all.
  */
 export function scenariosOf(arm: ArmId, plan: Plan): readonly Scenario[] {
-  if (arm === "bare" || arm === "elysia") return ["hot"];
+  if (!decides(arm)) return ["hot"];
   return plan.scenarios.filter(
     (scenario) => scenario === "hot" || BEYOND_HOT[arm]?.includes(scenario) === true,
   );

@@ -94,8 +94,7 @@ async function runVisit(
 ): Promise<readonly Sample[]> {
   const { plan } = session;
   const fleet = fleetOf(session, id);
-  const logGc = latency.isProfiled(id) && id !== "bare";
-  const options = armOptions(session, id, { storeConnections, logGc });
+  const options = armOptions(session, id, { storeConnections, logGc: latency.logsGc(id) });
   const arm = await startArm(id, options, session.services);
   try {
     const seed = plan.seed + round;

@@ -2,7 +2,7 @@
 // started ends.
 
 import { startPostgres } from "../../test/support/servers.ts";
-import { NODES_MAX, nodesOf, REDIS_SETTINGS } from "../arms/arm.ts";
+import { decides, NODES_MAX, nodesOf, REDIS_SETTINGS } from "../arms/arm.ts";
 import { Fleet } from "../generator/fleet.ts";
 import { growthFigures, runGrowth } from "../growth/growth.ts";
 import { commitNow, MachineWatch, versionsNow } from "../report/machine.ts";
@@ -98,7 +98,7 @@ function headroomOf(
   selfTests: SelfTests,
   rows: readonly ArmRow[],
 ): Pick<BenchResult["selfTests"], "headroom" | "problems"> {
-  const deciding = rows.filter(({ id }) => id !== "bare" && id !== "elysia");
+  const deciding = rows.filter(({ id }) => decides(id));
   // Each node of an arm has its own processes.
   const perNode = deciding.map(({ id, answersPerSecond }) => answersPerSecond.max / nodesOf(id));
   const fastest = Math.max(0, ...perNode);

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import type { ArmId } from "../../bench/arms/arm.ts";
+import { ARM_IDS, decides } from "../../bench/arms/arm.ts";
 import type { Verdict } from "../../bench/arms/decider.ts";
 import { startArm } from "../../bench/arms/start-arm.ts";
 import { TokenMint } from "../../bench/generator/tokens.ts";
@@ -20,14 +20,9 @@ const SECRET = "s".repeat(64);
 
 const VERDICTS: Readonly<Record<number, Verdict>> = { 201: "new", 200: "same", 409: "sold_out" };
 
-test.each([
-  "pg-lock",
-  "pg-update",
-  "pg-skip-locked",
-  "redis-lua",
-  "redis-lua-fsync",
-  "redis-decr-pg",
-] satisfies ArmId[])(
+const RIVALS = ARM_IDS.filter((id) => decides(id) && !id.startsWith("doorbuster"));
+
+test.each(RIVALS)(
   "%s sells each unit once, to one shopper, and says what it did",
   async (id) => {
     const options = {

@@ -154,7 +154,7 @@ test("a member list edited by hand is ignored, said aloud and replaced", async (
     if (!(await sellAtOnce(world.nodes))) late += 1;
     for (const at of world.nodes) await until("it is whole", () => isWhole(at, 2));
   }
-  expect(late).toBeLessThan(edits.length / 2);
+  expect(late).toBeLessThanOrEqual(1);
 }, 180_000);
 
 test("garbage on the subjects is counted, said once and ignored", async () => {
@@ -187,7 +187,8 @@ test("garbage on the subjects is counted, said once and ignored", async () => {
     await nats.flush();
     if (!(await sellAtOnce(world.nodes))) late += 1;
   }
-  expect(late).toBeLessThan(GARBAGE_ROUNDS / 4);
+  // A machine that stalls does so once.
+  expect(late).toBeLessThanOrEqual(1);
   for (const at of world.nodes) {
     await says(at, '"reason":"garbage"');
     await says(at, '"reason":"other_cluster"');
