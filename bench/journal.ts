@@ -48,11 +48,11 @@ const journal = new RedisJournal({
   durability: "relaxed",
 });
 const terms: Term[] = [];
-for (let partition = 0; partition < 8; partition++) terms.push(await claimed(journal, partition));
+for (let partition = 0; partition < 64; partition++) terms.push(await claimed(journal, partition));
 for (const warning of journal.warnings()) console.log(`warning: ${warning}`);
 
 console.log("partitions  events/batch  SKUs/batch  commits/s  events/s  p50 ms  p99 ms");
-for (const partitions of [1, 8]) {
+for (const partitions of [1, 8, 64]) {
   for (const events of [1, 32, 256]) {
     for (const skus of SKUS) {
       if (skus > 1 && events === 1) continue;

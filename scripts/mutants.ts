@@ -35,7 +35,10 @@ const SUITES: readonly Suite[] = [
   { mutants: PROJECTION_MUTANTS, command: ["test", ...FAST, "src/projections"] },
   { mutants: CLUSTER_MUTANTS, command: ["test/sim/main.ts", ...SIM_RUNS] },
   { mutants: ROUTER_MUTANTS, command: ["test", ...FAST, "src/cluster/router.test.ts"] },
-  { mutants: SCRIPT_MUTANTS, command: ["test", ...FAST, "test/conformance/journal.test.ts"] },
+  {
+    mutants: SCRIPT_MUTANTS,
+    command: ["test", ...FAST, "test/conformance/journal.test.ts", "src/store/redis"],
+  },
 ];
 
 /** Runs one suite over a copy with one change, or none. True when the tests noticed. */

@@ -43,7 +43,10 @@ const step: fc.Arbitrary<Step> = fc.record({
       ),
     },
   ),
-  partition: fc.constantFrom(PARTITIONS[0], PARTITIONS[2]),
+  partition: fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(PARTITIONS[0], PARTITIONS[2]) },
+    { weight: 1, arbitrary: fc.constant(PARTITIONS[1]) },
+  ),
   viewStep: usually(0, 1, -1),
   claimStep: usually(0, 1, -1),
   seqStep: usually(0, 1, -1, -2),
@@ -57,6 +60,12 @@ const step: fc.Arbitrary<Step> = fc.record({
   ),
 });
 
+/** Commits of one turn, of different partitions, that come together. */
+const turn: fc.Arbitrary<readonly Step[]> = fc.uniqueArray(
+  step.map((one) => ({ ...one, act: one.act === "repeat" ? one.act : ("commit" as const) })),
+  { selector: ({ partition }) => partition, minLength: 2, maxLength: 3 },
+);
+
 const CREATE: Step = {
   act: "create",
   partition: PARTITIONS[0],
@@ -68,7 +77,18 @@ const CREATE: Step = {
 };
 
 /** Otherwise most calls of a short history would meet nothing. */
-const BEGINNING: readonly Step[] = [CREATE, { ...CREATE, act: "claim" }];
+const BEGINNING: readonly Step[] = [PARTITIONS[0], PARTITIONS[2]].flatMap((partition) => [
+  { ...CREATE, partition },
+  { ...CREATE, partition, act: "claim" },
+]);
+
+const history = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: step.map((one): readonly Step[] => [one]) },
+    { weight: 1, arbitrary: turn },
+  ),
+  { minLength: 20, maxLength: 60 },
+);
 
 const RUNS = Number(process.env["HISTORIES"] ?? 60);
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -78,9 +98,7 @@ export function journalHistories(harnesses: readonly JournalHarness[]): void {
     test(`give equal answers and equal ends everywhere (SEED=${SEED})`, async () => {
       const met = new Map<string, number>();
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
-          await runHistory(harnesses, steps, met);
-        }),
+        fc.asyncProperty(history, async (turns) => runHistory(harnesses, turns, met)),
         { seed: SEED, numRuns: RUNS },
       );
       // A history generator that misses an answer would prove nothing about it.
@@ -101,6 +119,11 @@ const MUST_MEET = [
   "commit: below_zero",
   "commit: no_state",
   "repeat: committed",
+  "turn: committed",
+  "turn: fenced",
+  "turn: out_of_sequence",
+  "turn: below_zero",
+  "turn: no_state",
   "check: confirmed",
   "check: fenced",
   "snapshot: done",
@@ -115,7 +138,7 @@ const MUST_MEET = [
 
 async function runHistory(
   harnesses: readonly JournalHarness[],
-  steps: readonly Step[],
+  turns: readonly (readonly Step[])[],
   met: Map<string, number>,
 ): Promise<void> {
   const opened: OpenJournal[] = [];
@@ -123,13 +146,18 @@ async function runHistory(
     for (const harness of harnesses) opened.push(await harness.open());
     const [model, ...others] = opened;
     if (model === undefined) throw new Error("the model comes first");
-    for (const one of [...BEGINNING, ...steps]) {
-      const call = callOf(await model.dump(), one);
-      const answer = await call(model.journal);
-      const name = `${one.act}: ${kindOf(answer)}`;
-      met.set(name, (met.get(name) ?? 0) + 1);
-      const answers = await Promise.all(others.map(({ journal }) => call(journal)));
-      for (const other of answers) expect(timeless(other)).toEqual(timeless(answer));
+    for (const together of [...BEGINNING.map((one) => [one]), ...turns]) {
+      const dump = await model.dump();
+      const calls = together.map((one) => callOf(dump, one));
+      const answersOf = ({ journal }: OpenJournal) =>
+        Promise.all(calls.map(async (call) => timeless(await call(journal))));
+      const answers = await answersOf(model);
+      for (const [index, answer] of answers.entries()) {
+        const act = together.length > 1 ? "turn" : together[index]?.act;
+        const name = `${act}: ${kindOf(answer)}`;
+        met.set(name, (met.get(name) ?? 0) + 1);
+      }
+      for (const other of await Promise.all(others.map(answersOf))) expect(other).toEqual(answers);
     }
     const end = await model.dump();
     for (const other of others) expect(await other.dump()).toEqual(end);

@@ -200,11 +200,11 @@ export const ROUTER_MUTANTS: readonly Mutant[] = [
 
 export const SCRIPT_MUTANTS: readonly Mutant[] = ["snapshot", "trim", "commit", "check", "release"]
   .map((script) => {
-    const claim = script === "commit" ? "claim" : "ARGV[3]";
+    const term = script === "commit" ? ["view", "claim"] : ["ARGV[2]", "ARGV[3]"];
     return {
       name: `lua: unfenced ${script}`,
       file: `src/store/redis/scripts/${script}.lua`,
-      find: `if fence[1] ~= ARGV[2] or fence[2] ~= ${claim} then`,
+      find: `if fence[1] ~= ${term[0]} or fence[2] ~= ${term[1]} then`,
       replace: "if fence[1] == nil then",
     };
   })
@@ -224,7 +224,37 @@ export const SCRIPT_MUTANTS: readonly Mutant[] = ["snapshot", "trim", "commit", 
     {
       name: "lua: no check below zero",
       file: "src/store/redis/scripts/commit.lua",
-      find: "    if after < 0 then",
-      replace: "    if after < -1000000000 then",
+      find: "      if after < 0 then",
+      replace: "      if after < -1000000000 then",
+    },
+    {
+      name: "lua: one batch's error ends the others of its turn",
+      file: "src/store/redis/scripts/commit.lua",
+      find: "  if not isDone then",
+      replace: "  if not isDone then error(answer.err)",
+    },
+    {
+      name: "lua: a refused batch ends its turn",
+      file: "src/store/redis/scripts/commit.lua",
+      find: "  at = last + 1",
+      replace: '  at = last + 1\n  if answer[1] == "NEG" then break end',
+    },
+    {
+      name: "commits: of a turn without a bound",
+      file: "src/store/redis/gathered-commits.ts",
+      find: "bytes + own > GROUP_BYTES_MAX",
+      replace: "bytes === Infinity",
+    },
+    {
+      name: "commits: of a turn in one script, whatever the server",
+      file: "src/store/redis/gathered-commits.ts",
+      find: "if (isAlone || ",
+      replace: "if (",
+    },
+    {
+      name: "commits: an answer to another batch is believed",
+      file: "src/store/redis/gathered-commits.ts",
+      find: "isSeq && fields[2] === batchId",
+      replace: "isSeq",
     },
   ]);

@@ -1,8 +1,8 @@
 // Every Redis key is built here.
 //
-// One hash tag for each partition: all keys of a script are in one slot, so each of them works on
-// Redis Cluster as it is. SKU keys are hash fields and never part of a key, so no `{` or `}` in one
-// can move a slot.
+// One hash tag for each partition: all its keys are in one slot, so the scripts work on Redis Cluster
+// (commit.lua with one batch a call, ADR 0015). SKU keys are hash fields and never part of a key, so
+// no `{` or `}` in one can move a slot.
 
 import { assert } from "../../core/assert.ts";
 import { PARTITIONS_MAX } from "../../core/limits.ts";

@@ -13,9 +13,14 @@
 import { Redis } from "ioredis";
 
 import { Fault } from "../../core/errors.ts";
-import { gatherWrites } from "./gathered-writes.ts";
 import { DURABILITY_REQUIRED, durabilityProblems } from "./redis-durability.ts";
-import { isMissingScript, isSecretive, verdictOf } from "./redis-errors.ts";
+import {
+  type ErrorVerdict,
+  isMissingScript,
+  isSecretive,
+  replyVerdict,
+  verdictOf,
+} from "./redis-errors.ts";
 import { SCRIPT_SHAS, type ScriptName, SCRIPTS } from "./scripts.ts";
 
 export type ConnectionOptions = {
@@ -27,6 +32,8 @@ export type ConnectionOptions = {
 
 /** What a script answered, without the echoed call number: its kind, then its fields. */
 export type ScriptReply = readonly [kind: string, ...fields: string[]];
+
+const SLOTS_SETTING = "cluster-enabled";
 
 type Call = {
   readonly resolve: (reply: unknown) => void;
@@ -43,6 +50,7 @@ export class RedisConnection {
   #doubt: string | null = null;
   #sweep: ReturnType<typeof setTimeout> | null = null;
   #lastCall = 0;
+  #hasSlots = true;
 
   private constructor(options: ConnectionOptions) {
     this.#deadlineMs = options.deadlineMs;
@@ -70,6 +78,7 @@ export class RedisConnection {
       await connection.#connect();
       const [settings] = await Promise.all([connection.#settings(), connection.#loadScripts()]);
       options.judge(durabilityProblems(settings));
+      connection.#hasSlots = settings.get(SLOTS_SETTING) !== "no";
       return connection;
     } catch (error) {
       const reason = connection.#doubt ?? (error instanceof Error ? error.message : String(error));
@@ -86,7 +95,15 @@ export class RedisConnection {
   }
 
   /**
-   * Runs one script: one EVALSHA on the wire. Hot: bench/journal.ts.
+   * True for Redis Cluster, and for a server that does not tell: all keys of a script have to be in
+   * one slot.
+   */
+  get hasSlots(): boolean {
+    return this.#hasSlots;
+  }
+
+  /**
+   * Runs one script: one EVALSHA on the wire.
    *
    * Throws Fault("store_unavailable" | "unknown" | "journal_corrupt").
    */
@@ -95,17 +112,30 @@ export class RedisConnection {
     keys: readonly string[],
     argv: readonly string[],
   ): Promise<ScriptReply> {
-    const call = String(++this.#lastCall);
-    const parts = ["EVALSHA", SCRIPT_SHAS[script], String(keys.length), ...keys, call, ...argv];
-    const deadlineAtMs = performance.now() + this.#deadlineMs;
-    let reply: unknown;
-    try {
-      reply = await this.#send(parts, script, deadlineAtMs);
-    } catch (error) {
-      if (!(error instanceof Error) || !isMissingScript(error)) throw this.#faultOf(error, script);
-      reply = await this.#reloadAndSend(parts, script, deadlineAtMs);
-    }
-    return this.#checked(reply, call, script);
+    const reply = scriptReplyOf(await this.#evalsha(script, keys, argv));
+    if (reply === null) throw this.#mismatch(script);
+    return reply;
+  }
+
+  /**
+   * Runs a script that answers `count` things in one call, each as a script of its own would. Hot:
+   * bench/journal.ts. Throws as `run` does, for all of them.
+   */
+  async runEach(
+    script: ScriptName,
+    request: {
+      readonly keys: readonly string[];
+      readonly argv: readonly string[];
+      readonly count: number;
+    },
+  ): Promise<readonly ScriptReply[]> {
+    const answers = await this.#evalsha(script, request.keys, request.argv);
+    if (answers.length !== request.count) throw this.#mismatch(script);
+    return answers.map((answer) => {
+      const reply = Array.isArray(answer) ? scriptReplyOf(answer) : null;
+      if (reply === null) throw this.#mismatch(script);
+      return reply;
+    });
   }
 
   /** One ordinary command: reads. Throws as `run` does. */
@@ -115,6 +145,16 @@ export class RedisConnection {
     } catch (error) {
       throw this.#faultOf(error, name);
     }
+  }
+
+  /** What Redis said inside a script's reply, about a part of what was asked. */
+  faultOfReply(script: ScriptName, message: string): Fault {
+    return this.#act(replyVerdict(message, script));
+  }
+
+  /** Throws Fault("unknown"), and ends the connection, for a reply to something else. */
+  expectEcho(script: ScriptName, isEcho: boolean): void {
+    if (!isEcho) throw this.#mismatch(script);
   }
 
   /** The first call ends the connection; everything in flight is unknown from now on. */
@@ -132,6 +172,26 @@ export class RedisConnection {
     this.#doubted.resolve(reason);
   }
 
+  /** What the script answered behind the echo of its call number. */
+  async #evalsha(
+    script: ScriptName,
+    keys: readonly string[],
+    argv: readonly string[],
+  ): Promise<readonly unknown[]> {
+    const call = String(++this.#lastCall);
+    const parts = ["EVALSHA", SCRIPT_SHAS[script], String(keys.length), ...keys, call, ...argv];
+    const deadlineAtMs = performance.now() + this.#deadlineMs;
+    let reply: unknown;
+    try {
+      reply = await this.#send(parts, script, deadlineAtMs);
+    } catch (error) {
+      if (!(error instanceof Error) || !isMissingScript(error)) throw this.#faultOf(error, script);
+      reply = await this.#reloadAndSend(parts, script, deadlineAtMs);
+    }
+    if (!Array.isArray(reply) || reply[0] !== call) throw this.#mismatch(script);
+    return reply.slice(1);
+  }
+
   async #connect(): Promise<void> {
     const timer = setTimeout(() => this.distrust("connecting took too long"), this.#deadlineMs);
     try {
@@ -140,14 +200,13 @@ export class RedisConnection {
         throw new Fault("store_unavailable", `Redis is not reached: ${reason}`);
       });
       await Promise.race([this.#client.connect(), doubted]);
-      gatherWrites(this.#client.stream);
     } finally {
       clearTimeout(timer);
     }
   }
 
   async #settings(): Promise<ReadonlyMap<string, string>> {
-    const question = ["CONFIG", "GET", ...Object.keys(DURABILITY_REQUIRED)];
+    const question = ["CONFIG", "GET", ...Object.keys(DURABILITY_REQUIRED), SLOTS_SETTING];
     const settings = new Map<string, string>();
     let reply: unknown;
     try {
@@ -222,14 +281,6 @@ export class RedisConnection {
     this.#sweep = setTimeout(() => this.#sweepDeadlines(), Math.ceil(leftMs));
   }
 
-  #checked(reply: unknown, call: string, script: ScriptName): ScriptReply {
-    if (!Array.isArray(reply)) throw this.#mismatch(script);
-    const [echo, kind, ...fields] = reply as readonly unknown[];
-    if (echo !== call || typeof kind !== "string") throw this.#mismatch(script);
-    if (!fields.every((field) => typeof field === "string")) throw this.#mismatch(script);
-    return [kind, ...fields];
-  }
-
   #mismatch(what: string): Fault {
     this.distrust(`${what}: the reply does not answer the call`);
     return new Fault("unknown", `${what}: the reply does not answer the call`);
@@ -237,8 +288,17 @@ export class RedisConnection {
 
   #faultOf(error: unknown, what: string): Fault {
     if (error instanceof Fault) return error;
-    const verdict = verdictOf(error instanceof Error ? error : new Error(String(error)), what);
-    if (verdict.isDoubt) this.distrust(verdict.fault.message);
-    return verdict.fault;
+    return this.#act(verdictOf(error instanceof Error ? error : new Error(String(error)), what));
   }
+
+  #act({ fault, isDoubt }: ErrorVerdict): Fault {
+    if (isDoubt) this.distrust(fault.message);
+    return fault;
+  }
+}
+
+function scriptReplyOf(values: readonly unknown[]): ScriptReply | null {
+  const [kind, ...fields] = values;
+  const isText = typeof kind === "string" && fields.every((field) => typeof field === "string");
+  return isText ? [kind, ...fields] : null;
 }

@@ -1,6 +1,6 @@
 // What an error reply of Redis says about the write: surely not done, or not known.
 
-import { Fault } from "../../core/errors.ts";
+import { Fault, type FaultCode } from "../../core/errors.ts";
 
 export type ErrorVerdict = {
   readonly fault: Fault;
@@ -32,29 +32,25 @@ const JOURNAL_AHEAD = "The ID specified in XADD is equal or smaller";
 
 /** Cost: only on the way of an error. */
 export function verdictOf(error: Error, what: string): ErrorVerdict {
-  if (error.name !== "ReplyError") {
-    return {
-      fault: new Fault("unknown", `${what}: ${error.message}`, { cause: error }),
-      isDoubt: true,
-    };
-  }
-  const code = codeOf(error.message);
+  if (error.name === "ReplyError") return replyVerdict(error.message, what, error);
+  return verdict("unknown", true, `${what}: ${error.message}`, error);
+}
+
+/** What an error reply says, whether it came by itself or inside a script's reply. */
+export function replyVerdict(message: string, what: string, cause?: Error): ErrorVerdict {
+  const code = codeOf(message);
+  const detail = `${what}: ${message}`;
   if (REFUSED_BEFORE_RUNNING.has(code)) {
-    return {
-      fault: new Fault("store_unavailable", `${what}: ${error.message}`, { cause: error }),
-      isDoubt: SERVER_IS_WRONG.has(code),
-    };
+    return verdict("store_unavailable", SERVER_IS_WRONG.has(code), detail, cause);
   }
-  if (code === "WRONGTYPE" || error.message.includes(JOURNAL_AHEAD)) {
-    return {
-      fault: new Fault("journal_corrupt", `${what}: ${error.message}`, { cause: error }),
-      isDoubt: false,
-    };
+  if (code === "WRONGTYPE" || message.includes(JOURNAL_AHEAD)) {
+    return verdict("journal_corrupt", false, detail, cause);
   }
-  return {
-    fault: new Fault("unknown", `${what}: ${error.message}`, { cause: error }),
-    isDoubt: true,
-  };
+  return verdict("unknown", true, detail, cause);
+}
+
+function verdict(code: FaultCode, isDoubt: boolean, detail: string, cause?: Error): ErrorVerdict {
+  return { fault: new Fault(code, detail, { cause }), isDoubt };
 }
 
 /** A server that keeps its settings to itself: a managed one, or a user without that right. */

@@ -1,4 +1,5 @@
-// The journal on Redis: each call is one script on the partition's own keys, fenced inside Redis.
+// The journal on Redis: each call is one script on the partition's own keys, fenced inside Redis; the
+// commits of one turn share theirs.
 //
 // Two connections of one kind: `commits` carries what answers wait for, `bulk` carries what is large
 // or can wait, so that a big reply never sits before a commit. Both are checked and fenced alike.
@@ -25,8 +26,8 @@ import {
 } from "../journal-request.ts";
 import { piecesOf } from "../snapshot-pieces.ts";
 import { ConnectionKeeper, type Log } from "./connection-keeper.ts";
+import { GatheredCommits } from "./gathered-commits.ts";
 import { keysOf } from "./keys.ts";
-import type { RedisConnection } from "./redis-connection.ts";
 import type { Durability } from "./redis-durability.ts";
 import { readEntries, readSnapshot, readStock, readTimeMs, readViews } from "./redis-reads.ts";
 import { countOf, fencedOf, termArgv, unexpected } from "./replies.ts";
@@ -45,6 +46,7 @@ const TRIM_ENTRIES_MAX = 1_000;
 export class RedisJournal implements Journal {
   readonly #commits: ConnectionKeeper;
   readonly #bulk: ConnectionKeeper;
+  readonly #gathered: GatheredCommits;
   readonly #durability: Durability;
   #warnings: readonly string[] = [];
   #wrongSettings: readonly string[] = [];
@@ -56,6 +58,7 @@ export class RedisJournal implements Journal {
     const judge = (problems: readonly string[]): void => this.#judge(problems, log);
     const shared = { url, log, judge };
     this.#commits = new ConnectionKeeper({ ...shared, purpose: "commits", deadlineMs });
+    this.#gathered = new GatheredCommits(this.#commits);
     this.#bulk = new ConnectionKeeper({ ...shared, purpose: "bulk", deadlineMs: 2 * deadlineMs });
   }
 
@@ -93,7 +96,7 @@ export class RedisJournal implements Journal {
     if (kind === "FENCED") return fencedOf(fields);
     if (kind !== "OK") throw unexpected("claim", kind);
     const [view, owner, claim, seq, batchId, generation, nowMs] = fields;
-    expectEcho(connection, "claim", view === argv[0] && owner === argv[1]);
+    connection.expectEcho("claim", view === argv[0] && owner === argv[1]);
     return {
       kind: "claimed",
       claim: countOf(claim),
@@ -104,36 +107,9 @@ export class RedisJournal implements Journal {
     };
   }
 
-  /** Hot: bench/journal.ts. One EVALSHA, one fsync. */
   async commit(request: Commit): Promise<CommitResult> {
     assertCommit(request);
-    const { term, batchId, bytes, deltas } = request;
-    const { fence, stock, journal } = keysOf(term.partition);
-    const claim = String(term.claim);
-    const seq = String(request.seq);
-    const argv = [String(term.view), claim, seq, batchId, bytes];
-    for (const { skuKey, delta } of deltas) argv.push(skuKey, String(delta));
-
-    const connection = await this.#commits.get();
-    const [kind, ...fields] = await connection.run("commit", [fence, stock, journal], argv);
-    switch (kind) {
-      case "OK":
-      case "DUP": {
-        const isEcho = fields[0] === claim && fields[1] === seq && fields[2] === batchId;
-        expectEcho(connection, "commit", isEcho);
-        return { kind: "committed", duplicate: kind === "DUP", nowMs: countOf(fields[3]) };
-      }
-      case "FENCED":
-        return fencedOf(fields);
-      case "SEQ":
-        return { kind: "out_of_sequence", seq: countOf(fields[0]) };
-      case "NEG":
-        return { kind: "below_zero", skuKey: fields[0] ?? "", available: countOf(fields[1]) };
-      case "NOSTATE":
-        return { kind: "no_state" };
-      default:
-        throw unexpected("commit", kind);
-    }
+    return this.#gathered.add(request);
   }
 
   async check(term: Term): Promise<CheckResult> {
@@ -144,7 +120,7 @@ export class RedisJournal implements Journal {
     if (kind === "NOSTATE") return { kind: "no_state" };
     if (kind === "FENCED") return fencedOf(fields);
     if (kind !== "OK") throw unexpected("check", kind);
-    expectEcho(connection, "check", fields[0] === String(term.claim));
+    connection.expectEcho("check", fields[0] === String(term.claim));
     return { kind: "confirmed", seq: countOf(fields[1]), nowMs: countOf(fields[2]) };
   }
 
@@ -190,7 +166,7 @@ export class RedisJournal implements Journal {
       }
       const refusal = refusalOf("snapshot", kind, fields);
       if (refusal !== null) return refusal;
-      expectEcho(connection, "snapshot", fields[0] === seq && fields[1] === attempt);
+      connection.expectEcho("snapshot", fields[0] === seq && fields[1] === attempt);
     }
     return { kind: "done" };
   }
@@ -246,10 +222,4 @@ function refusalOf(script: string, kind: string, fields: readonly string[]): Fen
     default:
       throw unexpected(script, kind);
   }
-}
-
-function expectEcho(connection: RedisConnection, script: string, isEcho: boolean): void {
-  if (isEcho) return;
-  connection.distrust(`${script}: the reply does not answer the call`);
-  throw new Fault("unknown", `${script}: the reply does not answer the call`);
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 
+import { startLyingRedis } from "../../../test/support/lying-redis.ts";
 import {
   batch,
   DEADLINE_MS,
@@ -12,10 +13,8 @@ import {
   WRITTEN,
 } from "../../../test/support/redis-testbed.ts";
 import { Fault } from "../../core/errors.ts";
-import type { Term } from "../../core/ports/journal.ts";
 import { keysOf } from "./keys.ts";
 import { RedisJournal } from "./redis-journal.ts";
-import { SCRIPT_SHAS, type ScriptName, SCRIPTS } from "./scripts.ts";
 
 const bed = await redisTestbed();
 
@@ -28,35 +27,6 @@ async function whenConnected<T>(call: () => Promise<T>): Promise<T> {
       if (error instanceof Fault && /READONLY|MASTERDOWN/.test(error.message)) throw error;
       await Bun.sleep(5);
     }
-  }
-}
-
-const bulk = (value: string): string => `$${value.length}\r\n${value}\r\n`;
-
-/** A server that says what it should on opening, then the given reply to everything. */
-async function withReplies(reply: string, term: Term): Promise<Fault> {
-  const settings = ["appendonly", "yes", "appendfsync", "always"];
-  settings.push("no-appendfsync-on-rewrite", "no", "maxmemory-policy", "noeviction");
-  const shas = Object.keys(SCRIPTS).map((name) => SCRIPT_SHAS[name as ScriptName]);
-  const opening = `*8\r\n${settings.map(bulk).join("")}${shas.map(bulk).join("")}`;
-  const server = Bun.listen<{ isOpen: boolean }>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open: (socket) => void (socket.data = { isOpen: false }),
-      data: (socket, bytes) => {
-        if (bytes.toString().includes("EVALSHA")) socket.write(reply);
-        else if (!socket.data.isOpen) socket.write(opening);
-        socket.data.isOpen = true;
-      },
-    },
-  });
-  const lied = bed.journalAt(server.port);
-  try {
-    return await faultOfCall(lied.check(term));
-  } finally {
-    await lied.close();
-    server.stop(true);
   }
 }
 
@@ -266,11 +236,16 @@ describe("what should never be", () => {
   test("a reply to another call ends the connection and is unknown", async () => {
     const term = await bed.created();
     // What check.lua would say, but to call 99.
-    const answer = ["99", "OK", String(term.claim), "0", "1000"];
-    const reply = `*${answer.length}\r\n${answer.map(bulk).join("")}`;
-    const fault = await withReplies(reply, term);
-    expect(fault.code).toBe("unknown");
-    expect(fault.message).toContain("does not answer the call");
+    const liar = startLyingRedis(["99", "OK", String(term.claim), "0", "1000"]);
+    const journal = bed.journalAt(liar.port);
+    try {
+      const fault = await faultOfCall(journal.check(term));
+      expect(fault.code).toBe("unknown");
+      expect(fault.message).toContain("does not answer the call");
+    } finally {
+      await journal.close();
+      liar.stop();
+    }
   });
 });
 
