@@ -62,6 +62,7 @@ const EXIT_OF_FAULT = {
   fenced: EXIT.usage,
   not_owner: EXIT.unavailable,
   payment_unavailable: EXIT.unavailable,
+  payment_wrong: EXIT.failed,
   statement_refused: EXIT.failed,
   halted: EXIT.failed,
   journal_corrupt: EXIT.failed,

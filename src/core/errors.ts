@@ -24,6 +24,8 @@ export const FAULT_RETRY = {
   not_owner: "resend",
   journal_corrupt: "give_up",
   payment_unavailable: "same_request",
+  /** The gateway's book has another amount than the order: neither sold nor refunded by itself. */
+  payment_wrong: "give_up",
   config_invalid: "give_up",
   second_engine: "give_up",
 } as const satisfies Record<string, RetryAdvice>;

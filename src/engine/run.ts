@@ -11,6 +11,7 @@ const EXIT_OF_FAULT = {
   second_engine: 2,
   halted: 1,
   journal_corrupt: 1,
+  payment_wrong: 1,
   statement_refused: 1,
   busy: 69,
   deadline: 69,

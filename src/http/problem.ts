@@ -56,6 +56,7 @@ const FAULTS = {
   not_owner: "busy",
   journal_corrupt: "store_unavailable",
   payment_unavailable: "unknown",
+  payment_wrong: "unknown",
   config_invalid: "unknown",
   second_engine: "store_unavailable",
   statement_refused: "unknown",

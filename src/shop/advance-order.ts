@@ -214,7 +214,7 @@ async function sellLines(
   const { orderId, shopperId, lines, totalMinor } = run.order;
   if (state.amountMinor !== totalMinor) {
     const detail = `order ${orderId}: the gateway took ${state.amountMinor}, not ${totalMinor}`;
-    throw new Fault("payment_unavailable", detail);
+    throw new Fault("payment_wrong", detail);
   }
   let isSold = state.refundedMinor === 0;
   if (isSold) {

@@ -4,6 +4,7 @@ import { intercepted } from "../../test/support/intercept.ts";
 import {
   ALL_BUCKETS,
   bodyOf,
+  countsOf,
   hold,
   openSale,
   orderIn,
@@ -12,6 +13,7 @@ import {
   type TestShop,
 } from "../../test/support/test-shop.ts";
 import { Fault, type FaultCode } from "../core/errors.ts";
+import type { ChargeState } from "../core/ports/payments.ts";
 import { createShop } from "./create-shop.ts";
 
 let shop: TestShop;
@@ -87,6 +89,46 @@ test("an order that waits for the gateway or a person is looked at ever more sel
     expect(said).toEqual(new Set(["an order was not settled by the sweep"]));
   }
 });
+
+test("an order of which the gateway took another amount is neither sold nor refunded", async () => {
+  await openSale(shop, "wrong-amount", [skuOf("shoe")]);
+  await hold(shop, "wrong-amount", { shopper: "wrong-amount", sku: "shoe", quantity: 1 });
+  let isWrong = true;
+  const asked: string[] = [];
+  const ports = intercepted(shop.ports, async (name, call) => {
+    asked.push(name);
+    const state = await call();
+    if (!isWrong || !isPaid(state)) return state;
+    return { ...state, amountMinor: state.amountMinor + 1 };
+  });
+  const lines: Line[] = [];
+  const warn = (fields: Fields, message: string): void => void lines.push({ fields, message });
+  const own = createShop({ ...ports, log: { ...shop.ports.log, warn } });
+  const checkout = {
+    shopper: "wrong-amount",
+    idempotencyKey: "key",
+    request: bodyOf("wrong-amount", "tok_ok", { shoe: 1 }),
+  };
+  const first = own.checkout(checkout);
+  while (!asked.includes("payments.charge")) await Bun.sleep(1);
+
+  await own.sweepOrders(ALL_BUCKETS, shop.nowMs() + 60_000);
+  const said = lines.filter(({ message }) => message === FIRST);
+  expect(said.map(({ fields }) => fields.err?.code)).toEqual(["payment_wrong"]);
+  expect(said[0]?.fields.err?.message).toMatch(/order ord_\S+: the gateway took \d+, not \d+/);
+  expect(asked).not.toContain("payments.refund");
+  expect(await countsOf(shop, "wrong-amount", "shoe")).toMatchObject({ sold: 0 });
+
+  isWrong = false;
+  const paid = { kind: "paid", order: { settled: true } };
+  expect(await own.checkout(checkout)).toMatchObject(paid);
+  expect(await first).toMatchObject(paid);
+  await own.stop();
+});
+
+function isPaid(state: unknown): state is Extract<ChargeState, { kind: "paid" }> {
+  return typeof state === "object" && state !== null && "kind" in state && state.kind === "paid";
+}
 
 type Fields = { readonly orderId?: string; readonly err?: Fault };
 type Line = { readonly fields: Fields; readonly message: string };
