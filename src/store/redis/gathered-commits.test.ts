@@ -112,17 +112,17 @@ describe("commits of one turn", () => {
     ]);
   });
 
-  test("leave in several scripts when they are large, the first of them alone too", async () => {
-    const terms = await createdUpTo(5);
-    const sizes = [BATCH_BYTES_MAX, BATCH_BYTES_MAX, 1, BATCH_BYTES_MAX, 1];
-    expect(GROUP_BYTES_MAX).toBe(2 * BATCH_BYTES_MAX);
+  test("leave in several scripts when they are large, and the largest alone", async () => {
+    const terms = await createdUpTo(6);
+    const half = GROUP_BYTES_MAX / 2;
+    const sizes = [half, half, 1, BATCH_BYTES_MAX, 1, half];
     const scripts = await scriptsOf(bed.admin, async () => {
       const commits = terms.map((term, index) =>
         bed.journal.commit({ ...batch(term, 1), bytes: "x".repeat(sizes[index]!) }),
       );
       for (const { kind } of await Promise.all(commits)) expect(kind).toBe("committed");
     });
-    expect(scripts).toBe(2);
+    expect(scripts).toBe(4);
     for (const { partition } of terms) expect(await bed.stateOf(partition)).toEqual(WRITTEN);
   });
 

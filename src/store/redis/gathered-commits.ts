@@ -11,8 +11,8 @@ import { keysOf } from "./keys.ts";
 import type { RedisConnection, ScriptReply } from "./redis-connection.ts";
 import { countOf, fencedOf, unexpected } from "./replies.ts";
 
-/** What one script may carry: it holds Redis for some 2 ms. One batch may be larger, alone. */
-export const GROUP_BYTES_MAX = 1_024 * 1_024;
+/** What one script may carry: it holds Redis for 1 to 5 ms. One batch may be larger, alone. */
+export const GROUP_BYTES_MAX = 256 * 1_024;
 
 type Waiting = {
   readonly request: Commit;
