@@ -52,6 +52,29 @@ describe("P4: an unknown outcome is never guessed", () => {
     expect(bed.ledger.rows.at(-1)).toMatchObject({ seq: 2, claim: 2 });
   });
 
+  test("a commit that never goes well is sent again with pauses, though each claim does", async () => {
+    const bed = await nodeBed();
+    const { call } = await inFlight(bed);
+    bed.hand.hold();
+    let failures = 0;
+    bed.hand.through(async (method, _, work) => {
+      // Without pauses no time would pass, and the test would not end.
+      if (method === "commit" && ++failures < 100) throw UNKNOWN;
+      return work();
+    });
+    call.fail(UNKNOWN);
+    await bed.runtime.advance(10);
+    expect(bed.hand.count("claim")).toBe(2);
+    // 20, 40, 80 ms and so on, at most 500.
+    await bed.runtime.advance(5_000);
+    expect(bed.hand.count("claim")).toBeGreaterThan(8);
+    expect(bed.hand.count("claim")).toBeLessThan(18);
+    bed.hand.through(async (_method, _number, work) => work());
+    await bed.runtime.advance(500);
+    expect(bed.node.partitions[0]!.state).toBe("serving");
+    expect(batchesOf(bed.model)).toEqual([["configured"], ["held"]]);
+  });
+
   test("anything else: memory is dropped and recovered, who waited hears unknown", async () => {
     const bed = await nodeBed();
     const { heard, call } = await inFlight(bed);

@@ -19,10 +19,20 @@ export type Flight = {
   row: LedgerRow | null;
   /** Monotonic time of the last send. */
   sentAtMs: number;
+  /** How often it was found not to be written, and sent again. */
+  resends: number;
 };
 
 export function flightOf(readings: readonly Reading[]): Flight {
-  return { envelopes: [], outcomes: [], readings, commit: null, row: null, sentAtMs: 0 };
+  return {
+    envelopes: [],
+    outcomes: [],
+    readings,
+    commit: null,
+    row: null,
+    sentAtMs: 0,
+    resends: 0,
+  };
 }
 
 /** The flight carries this batch. Its id is unique: claims are, and a term uses a seq once. */
@@ -40,6 +50,7 @@ export function load(
 
 /** The same batch, with its id, under another claim: that is the one that the journal will name. */
 export function reload(flight: Flight, term: Term): Flight {
+  flight.resends++;
   if (flight.commit === null || flight.row === null) return flight;
   flight.commit = { ...flight.commit, term };
   flight.row = { ...flight.row, claim: term.claim };

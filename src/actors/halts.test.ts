@@ -44,6 +44,16 @@ describe("halted, and says so", () => {
     await halts(bed, "its fence is gone");
   });
 
+  test("when what is stored lies, so that no batch can ever be written", async () => {
+    const bed = await nodeBed();
+    const { heard, call } = await inFlight(bed);
+    call.fail(new Fault("journal_corrupt", "the journal is ahead of its fence"));
+    await bed.runtime.settle();
+    expect(heard.error?.message).toStartWith("unknown: ");
+    expect(bed.hand.count("claim")).toBe(1);
+    await halts(bed, "the journal is ahead of its fence");
+  });
+
   test("when there is no fence to claim", async () => {
     const bed = await nodeBed({ serve: false });
     bed.hand.through(async (method, _, work) =>

@@ -277,6 +277,7 @@ export class Partition {
     if (this.#flight !== flight || this.#term !== term) return;
     // Not the world but we: the journal was asked for something that it must never be asked.
     if (!(cause instanceof Fault)) return this.#crash(flight, cause);
+    if (cause.code === "journal_corrupt") return this.#halt(cause.message);
     this.#state = "doubt";
     this.#host.onUnknown(this.id, cause);
     void this.#settle(flight);

@@ -50,7 +50,9 @@ export type SettleRequest = {
 
 /** Tries until it knows, or the partition is given up. Never throws for the store's faults. */
 export async function settle(host: PartitionHost, request: SettleRequest): Promise<Settled> {
-  let retryMs = RETRY_MS_MIN;
+  // A claim may go well each time, and the commit behind it never.
+  const resends = request.flight?.resends ?? 0;
+  if (resends > 0) await host.runtime.pause(pauseMs(resends));
   let said = "";
   for (let attempts = 1; ; attempts++) {
     try {
@@ -67,9 +69,13 @@ export async function settle(host: PartitionHost, request: SettleRequest): Promi
       }
     }
     if (request.isGivenUp()) return { kind: "given_up" };
-    await host.runtime.pause(retryMs);
-    retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+    await host.runtime.pause(pauseMs(attempts));
   }
+}
+
+/** After so many failures in a row. */
+function pauseMs(failures: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (failures - 1));
 }
 
 async function attempt(

@@ -50,7 +50,7 @@ export const MAILBOX_HOLDS_MAX = 8_192;
 /** Everything else that may wait there: money and returned stock have a reserve of their own. */
 export const MAILBOX_RESERVE_MAX = 16_384;
 
-/** Operations in one batch: bounds how long one script holds Redis (about 1 ms). */
+/** Operations in one batch: bounds how long one holds Redis (some 5 ms, each on a SKU of its own). */
 export const BATCH_EVENTS_MAX = 4_096;
 
 /** Bytes in one batch: a journal entry, a ledger row. */

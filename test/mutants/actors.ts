@@ -119,6 +119,18 @@ export const ACTOR_MUTANTS: readonly Mutant[] = [
     replace: "const isAlone = claimed.claim > 0;",
   },
   {
+    name: "P4: a batch that is never written is sent again without a pause",
+    file: settle,
+    find: "if (resends > 0) await",
+    replace: "if (resends > 1_000) await",
+  },
+  {
+    name: "P4: sent again and again though the journal is corrupt",
+    file: partition,
+    find: 'if (cause.code === "journal_corrupt") return this.#halt(cause.message);',
+    replace: "",
+  },
+  {
     name: "P4: own lost claims taken for another's",
     file: settle,
     find: "const isAlone = claimed.claim <= term.claim + attempts;",

@@ -92,7 +92,10 @@ export interface Journal {
     readonly view: number;
     readonly owner: string;
   }): Promise<ClaimResult>;
-  /** Validates everything, then writes everything. One in flight for each partition. */
+  /**
+   * Validates everything, then writes everything. One in flight for each partition, and no other call
+   * of its term meanwhile, but a claim: what is still under way may be overtaken by it, and is fenced.
+   */
   commit(request: Commit): Promise<CommitResult>;
   /** Confirms that the term still holds. */
   check(term: Term): Promise<CheckResult>;

@@ -15,8 +15,8 @@ import {
 } from "../../../test/support/redis-testbed.ts";
 import { startRedis } from "../../../test/support/servers.ts";
 import { BATCH_BYTES_MAX } from "../../core/limits.ts";
-import type { Commit, Term } from "../../core/ports/journal.ts";
-import { GROUP_BYTES_MAX } from "./gathered-commits.ts";
+import type { Commit, CommitResult, Term } from "../../core/ports/journal.ts";
+import { GROUP_BATCHES_MAX, GROUP_BYTES_MAX } from "./gathered-commits.ts";
 import { keysOf } from "./keys.ts";
 import { RedisJournal } from "./redis-journal.ts";
 
@@ -38,12 +38,14 @@ async function scriptsOf(admin: Redis, act: () => Promise<unknown>): Promise<num
 describe("commits of one turn", () => {
   test("are one script, those included that its promises make", async () => {
     const terms = await createdUpTo(12);
+    const commit = async (term: Term, laterBy: number) => {
+      for (let tick = 0; tick < laterBy; tick++) await Promise.resolve();
+      return bed.journal.commit(batch(term, 1));
+    };
     const scripts = await scriptsOf(bed.admin, async () => {
-      const commits = terms.map(async (term, index) => {
-        for (let later = 0; later < index; later++) await Promise.resolve();
-        return bed.journal.commit(batch(term, 1));
-      });
-      for (const result of await Promise.all(commits)) {
+      const { promise, resolve } = Promise.withResolvers<readonly CommitResult[]>();
+      setImmediate(() => resolve(Promise.all(terms.map(commit))));
+      for (const result of await promise) {
         expect(result).toMatchObject({ kind: "committed", duplicate: false });
       }
     });
@@ -126,6 +128,46 @@ describe("commits of one turn", () => {
     for (const { partition } of terms) expect(await bed.stateOf(partition)).toEqual(WRITTEN);
   });
 
+  test("leave in several scripts when they are many", async () => {
+    const terms = await createdUpTo(GROUP_BATCHES_MAX + 1);
+    const scripts = await scriptsOf(bed.admin, async () => {
+      const commits = terms.map((term) => bed.journal.commit(batch(term, 1)));
+      for (const { kind } of await Promise.all(commits)) expect(kind).toBe("committed");
+    });
+    expect(scripts).toBe(2);
+  });
+
+  test("are all written once when Redis had lost its scripts", async () => {
+    const terms = await createdUpTo(3);
+    await bed.admin.script("FLUSH");
+    const results = await Promise.all(terms.map((term) => bed.journal.commit(batch(term, 1))));
+    for (const result of results) expect(result).toMatchObject({ duplicate: false });
+    for (const { partition } of terms) expect(await bed.stateOf(partition)).toEqual(WRITTEN);
+  });
+
+  test("harm no other when what is stored of one is damaged, and the connection stays", async () => {
+    const terms = await createdUpTo(5);
+    await bed.admin.hset(keysOf(0).stock, "s/a", "many");
+    await bed.admin.hset(keysOf(1).fence, "seq", "one");
+    await bed.admin.hdel(keysOf(2).fence, "view", "owner");
+    await bed.admin.set(keysOf(3).journal, "no stream");
+    const accepted = bed.proxy.accepted;
+    const results = await Promise.all(
+      terms.map((term) => bed.journal.commit(batch(term, 1)).catch((cause: unknown) => cause)),
+    );
+    expect(results).toMatchObject([
+      { code: "journal_corrupt" },
+      { code: "journal_corrupt" },
+      { kind: "no_state" },
+      { code: "journal_corrupt" },
+      { kind: "committed" },
+    ]);
+    expect(await bed.admin.hget(keysOf(0).stock, "s/a")).toBe("many");
+    expect(await bed.admin.exists(keysOf(0).journal, keysOf(1).journal, keysOf(2).journal)).toBe(0);
+    expect(await bed.journal.check(terms[4]!)).toMatchObject({ kind: "confirmed", seq: 1 });
+    expect(bed.proxy.accepted).toBe(accepted);
+  });
+
   test("whose reply is cut are all unknown, and each is written once", async () => {
     const terms = await createdUpTo(8);
     const cut = bed.proxy.cutReply(1, 100);
@@ -149,6 +191,15 @@ describe("commits of one turn", () => {
       terms.map((term) => faultOfCall(bed.journal.commit(batch(term, 1)))),
     );
     expect(faults.map(({ code }) => code)).toEqual(Array(3).fill("store_unavailable"));
+  });
+
+  test("that still wait when the journal is closed are surely not written", async () => {
+    const term = await bed.created();
+    const fault = faultOfCall(bed.journal.commit(batch(term, 1)));
+    const closed = bed.journal.close();
+    expect((await fault).code).toBe("store_unavailable");
+    await closed;
+    expect(await bed.stateOf()).toEqual(["0", null, []]);
   });
 });
 
@@ -181,8 +232,7 @@ describe("a reply that is not right", () => {
     ["to another call", ["9", right, right]],
     ["of too few answers", ["1", right]],
     ["of too many answers", ["1", right, right, right]],
-    ["of something else", ["1", "OK", "OK"]],
-    ["without a kind", ["1", right, []]],
+    ["without answers", ["1", "OK", "OK"]],
   ])("%s is unknown to all", async (_, reply) => {
     expect(await heard(reply)).toEqual(["unknown", "unknown", "store_unavailable"]);
   });
@@ -191,10 +241,37 @@ describe("a reply that is not right", () => {
     ["another batch", ["OK", "1", "1", "batch-2", "1000"]],
     ["another seq", ["OK", "1", "2", "batch-1", "1000"]],
     ["another claim", ["DUP", "2", "1", "batch-1", "1000"]],
-    ["an error of which nothing is known", ["ERROR", "ERR something"]],
+    ["nothing", []],
+    ["something else", ["OK", ["1"]]],
   ])("about %s is unknown to that one, and ends the connection", async (_, wrong) => {
-    expect(await heard(["1", right, wrong])).toEqual(["committed", "unknown", "store_unavailable"]);
+    const codes = ["committed", "unknown", "store_unavailable"];
+    expect(await heard(["1", right, wrong])).toEqual(codes);
   });
+
+  test.each<[string, Reply, string]>([
+    ["an error of which nothing is known", ["ERROR", "ERR something"], "unknown"],
+    ["an error before the first write", ["ERROR", "OOM command not allowed"], "store_unavailable"],
+    ["a kind that nobody knows", ["NEW"], "unknown"],
+  ])("about %s is for that one alone", async (_, answer, code) => {
+    expect((await heard(["1", right, answer])).slice(0, 2)).toEqual(["committed", code]);
+  });
+});
+
+test("a server that does not tell whether it has hash slots gets each batch alone", async () => {
+  const terms = await createdUpTo(3);
+  await bed.admin.call("ACL", "SETUSER", "plain", "on", ">word", "~*", "+@all", "-config");
+  const url = `redis://plain:word@127.0.0.1:${bed.redis.port}`;
+  const journal = new RedisJournal({ url, durability: "relaxed" });
+  try {
+    const scripts = await scriptsOf(bed.admin, async () => {
+      const commits = terms.map((term) => journal.commit(batch(term, 1)));
+      for (const { kind } of await Promise.all(commits)) expect(kind).toBe("committed");
+    });
+    expect(scripts).toBe(3);
+  } finally {
+    await journal.close();
+    await bed.admin.call("ACL", "DELUSER", "plain");
+  }
 });
 
 test("a server with hash slots gets each batch alone, since its keys are in one slot", async () => {
@@ -222,4 +299,4 @@ test("a server with hash slots gets each batch alone, since its keys are in one 
     admin.disconnect();
     await redis.stop();
   }
-});
+}, 20_000);

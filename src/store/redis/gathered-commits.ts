@@ -9,10 +9,12 @@ import type { Commit, CommitResult } from "../../core/ports/journal.ts";
 import type { ConnectionKeeper } from "./connection-keeper.ts";
 import { keysOf } from "./keys.ts";
 import type { RedisConnection, ScriptReply } from "./redis-connection.ts";
+import { faultOfReply } from "./redis-errors.ts";
 import { countOf, fencedOf, unexpected } from "./replies.ts";
 
 /** What one script may carry: it holds Redis for 1 to 5 ms. One batch may be larger, alone. */
 export const GROUP_BYTES_MAX = 256 * 1_024;
+export const GROUP_BATCHES_MAX = 128;
 
 type Waiting = {
   readonly request: Commit;
@@ -51,15 +53,18 @@ export class GatheredCommits {
 
 /** In order; `isAlone`: each by itself (G3). */
 function groupsOf(waiting: readonly Waiting[], isAlone: boolean): readonly (readonly Waiting[])[] {
+  const batchesMax = isAlone ? 1 : GROUP_BATCHES_MAX;
   const groups: Waiting[][] = [];
+  let group: Waiting[] = [];
   let bytes = Infinity;
   for (const one of waiting) {
     const own = one.request.bytes.length;
-    if (isAlone || bytes + own > GROUP_BYTES_MAX) {
-      groups.push([]);
+    if (group.length === batchesMax || bytes + own > GROUP_BYTES_MAX) {
+      group = [];
       bytes = 0;
+      groups.push(group);
     }
-    groups.at(-1)?.push(one);
+    group.push(one);
     bytes += own;
   }
   return groups;
@@ -77,7 +82,7 @@ async function send(connection: RedisConnection, group: readonly Waiting[]): Pro
     argv.push(String(term.view), String(term.claim), String(seq), batchId, bytes);
     for (const { skuKey, delta } of deltas) argv.push(skuKey, String(delta));
   }
-  let replies: readonly ScriptReply[];
+  let replies: readonly (ScriptReply | null)[];
   try {
     replies = await connection.runEach("commit", { keys, argv, count: group.length });
   } catch (cause) {
@@ -86,7 +91,7 @@ async function send(connection: RedisConnection, group: readonly Waiting[]): Pro
   }
   for (const [index, { request, resolve, reject }] of group.entries()) {
     try {
-      resolve(resultOf(connection, request, replies[index]!));
+      resolve(resultOf(connection, request, replies[index] ?? null));
     } catch (cause) {
       reject(cause);
     }
@@ -96,13 +101,15 @@ async function send(connection: RedisConnection, group: readonly Waiting[]): Pro
 function resultOf(
   connection: RedisConnection,
   { term, seq, batchId }: Commit,
-  [kind, ...fields]: ScriptReply,
+  reply: ScriptReply | null,
 ): CommitResult {
+  if (reply === null) throw connection.mismatch("commit");
+  const [kind, ...fields] = reply;
   switch (kind) {
     case "OK":
     case "DUP": {
       const isSeq = fields[0] === String(term.claim) && fields[1] === String(seq);
-      connection.expectEcho("commit", isSeq && fields[2] === batchId);
+      if (!isSeq || fields[2] !== batchId) throw connection.mismatch("commit");
       return { kind: "committed", duplicate: kind === "DUP", nowMs: countOf(fields[3]) };
     }
     case "FENCED":
@@ -114,7 +121,7 @@ function resultOf(
     case "NOSTATE":
       return { kind: "no_state" };
     case "ERROR":
-      throw connection.faultOfReply("commit", fields[0] ?? "");
+      throw faultOfReply(fields[0] ?? "", "commit");
     default:
       throw unexpected("commit", kind);
   }

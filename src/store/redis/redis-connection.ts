@@ -13,14 +13,9 @@
 import { Redis } from "ioredis";
 
 import { Fault } from "../../core/errors.ts";
+import { gatherWrites } from "./gathered-writes.ts";
 import { DURABILITY_REQUIRED, durabilityProblems } from "./redis-durability.ts";
-import {
-  type ErrorVerdict,
-  isMissingScript,
-  isSecretive,
-  replyVerdict,
-  verdictOf,
-} from "./redis-errors.ts";
+import { isMissingScript, isSecretive, verdictOf } from "./redis-errors.ts";
 import { SCRIPT_SHAS, type ScriptName, SCRIPTS } from "./scripts.ts";
 
 export type ConnectionOptions = {
@@ -113,13 +108,13 @@ export class RedisConnection {
     argv: readonly string[],
   ): Promise<ScriptReply> {
     const reply = scriptReplyOf(await this.#evalsha(script, keys, argv));
-    if (reply === null) throw this.#mismatch(script);
+    if (reply === null) throw this.mismatch(script);
     return reply;
   }
 
   /**
-   * Runs a script that answers `count` things in one call, each as a script of its own would. Hot:
-   * bench/journal.ts. Throws as `run` does, for all of them.
+   * Runs a script that answers `count` things in one call, each as a script of its own would; null
+   * for an answer that is none. Hot: bench/journal.ts. Throws as `run` does, for all of them.
    */
   async runEach(
     script: ScriptName,
@@ -128,14 +123,10 @@ export class RedisConnection {
       readonly argv: readonly string[];
       readonly count: number;
     },
-  ): Promise<readonly ScriptReply[]> {
+  ): Promise<readonly (ScriptReply | null)[]> {
     const answers = await this.#evalsha(script, request.keys, request.argv);
-    if (answers.length !== request.count) throw this.#mismatch(script);
-    return answers.map((answer) => {
-      const reply = Array.isArray(answer) ? scriptReplyOf(answer) : null;
-      if (reply === null) throw this.#mismatch(script);
-      return reply;
-    });
+    if (answers.length !== request.count) throw this.mismatch(script);
+    return answers.map((answer) => (Array.isArray(answer) ? scriptReplyOf(answer) : null));
   }
 
   /** One ordinary command: reads. Throws as `run` does. */
@@ -145,16 +136,6 @@ export class RedisConnection {
     } catch (error) {
       throw this.#faultOf(error, name);
     }
-  }
-
-  /** What Redis said inside a script's reply, about a part of what was asked. */
-  faultOfReply(script: ScriptName, message: string): Fault {
-    return this.#act(replyVerdict(message, script));
-  }
-
-  /** Throws Fault("unknown"), and ends the connection, for a reply to something else. */
-  expectEcho(script: ScriptName, isEcho: boolean): void {
-    if (!isEcho) throw this.#mismatch(script);
   }
 
   /** The first call ends the connection; everything in flight is unknown from now on. */
@@ -188,7 +169,7 @@ export class RedisConnection {
       if (!(error instanceof Error) || !isMissingScript(error)) throw this.#faultOf(error, script);
       reply = await this.#reloadAndSend(parts, script, deadlineAtMs);
     }
-    if (!Array.isArray(reply) || reply[0] !== call) throw this.#mismatch(script);
+    if (!Array.isArray(reply) || reply[0] !== call) throw this.mismatch(script);
     return reply.slice(1);
   }
 
@@ -200,6 +181,7 @@ export class RedisConnection {
         throw new Fault("store_unavailable", `Redis is not reached: ${reason}`);
       });
       await Promise.race([this.#client.connect(), doubted]);
+      gatherWrites(this.#client.stream);
     } finally {
       clearTimeout(timer);
     }
@@ -229,7 +211,7 @@ export class RedisConnection {
       names.map((name) => this.command("SCRIPT", "LOAD", SCRIPTS[name])),
     );
     const mixedUp = names.find((name, index) => loaded[index] !== SCRIPT_SHAS[name]);
-    if (mixedUp !== undefined) throw this.#mismatch(`SCRIPT LOAD ${mixedUp}`);
+    if (mixedUp !== undefined) throw this.mismatch(`SCRIPT LOAD ${mixedUp}`);
   }
 
   /** Redis lost its scripts (SCRIPT FLUSH): it ran nothing, so the same call may go out again. */
@@ -281,19 +263,17 @@ export class RedisConnection {
     this.#sweep = setTimeout(() => this.#sweepDeadlines(), Math.ceil(leftMs));
   }
 
-  #mismatch(what: string): Fault {
+  /** For a reply to something else: it ends the connection. */
+  mismatch(what: string): Fault {
     this.distrust(`${what}: the reply does not answer the call`);
     return new Fault("unknown", `${what}: the reply does not answer the call`);
   }
 
   #faultOf(error: unknown, what: string): Fault {
     if (error instanceof Fault) return error;
-    return this.#act(verdictOf(error instanceof Error ? error : new Error(String(error)), what));
-  }
-
-  #act({ fault, isDoubt }: ErrorVerdict): Fault {
-    if (isDoubt) this.distrust(fault.message);
-    return fault;
+    const verdict = verdictOf(error instanceof Error ? error : new Error(String(error)), what);
+    if (verdict.isDoubt) this.distrust(verdict.fault.message);
+    return verdict.fault;
   }
 }
 

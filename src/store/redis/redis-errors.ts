@@ -1,6 +1,6 @@
 // What an error reply of Redis says about the write: surely not done, or not known.
 
-import { Fault, type FaultCode } from "../../core/errors.ts";
+import { Fault } from "../../core/errors.ts";
 
 export type ErrorVerdict = {
   readonly fault: Fault;
@@ -8,8 +8,8 @@ export type ErrorVerdict = {
   readonly isDoubt: boolean;
 };
 
-/** Redis says these before it runs anything of a script. */
-const REFUSED_BEFORE_RUNNING = new Set([
+/** Redis says these before the first write of a script, and never after it. */
+const REFUSED_BEFORE_WRITING = new Set([
   "BUSY",
   "CLUSTERDOWN",
   "LOADING",
@@ -30,27 +30,27 @@ const SERVER_IS_WRONG = new Set(["LOADING", "MASTERDOWN", "NOAUTH", "READONLY"])
 /** A stream that is ahead of its fence: XADD is the first write, so nothing was written. */
 const JOURNAL_AHEAD = "The ID specified in XADD is equal or smaller";
 
+/** What is stored is not what a script expects; each looks at everything before it writes. */
+const STUMBLED = /^(?:ERR )?user_script:\d+: /;
+
 /** Cost: only on the way of an error. */
 export function verdictOf(error: Error, what: string): ErrorVerdict {
-  if (error.name === "ReplyError") return replyVerdict(error.message, what, error);
-  return verdict("unknown", true, `${what}: ${error.message}`, error);
+  if (error.name !== "ReplyError") {
+    const fault = new Fault("unknown", `${what}: ${error.message}`, { cause: error });
+    return { fault, isDoubt: true };
+  }
+  const fault = faultOfReply(error.message, what);
+  return { fault, isDoubt: fault.code === "unknown" || SERVER_IS_WRONG.has(codeOf(error.message)) };
 }
 
-/** What an error reply says, whether it came by itself or inside a script's reply. */
-export function replyVerdict(message: string, what: string, cause?: Error): ErrorVerdict {
+/** What an error reply says of the write, whether it came by itself or in a script's answer. */
+export function faultOfReply(message: string, what: string): Fault {
   const code = codeOf(message);
   const detail = `${what}: ${message}`;
-  if (REFUSED_BEFORE_RUNNING.has(code)) {
-    return verdict("store_unavailable", SERVER_IS_WRONG.has(code), detail, cause);
-  }
-  if (code === "WRONGTYPE" || message.includes(JOURNAL_AHEAD)) {
-    return verdict("journal_corrupt", false, detail, cause);
-  }
-  return verdict("unknown", true, detail, cause);
-}
-
-function verdict(code: FaultCode, isDoubt: boolean, detail: string, cause?: Error): ErrorVerdict {
-  return { fault: new Fault(code, detail, { cause }), isDoubt };
+  if (REFUSED_BEFORE_WRITING.has(code)) return new Fault("store_unavailable", detail);
+  const isCorrupt = code === "WRONGTYPE" || message.includes(JOURNAL_AHEAD);
+  if (isCorrupt || STUMBLED.test(message)) return new Fault("journal_corrupt", detail);
+  return new Fault("unknown", detail);
 }
 
 /** A server that keeps its settings to itself: a managed one, or a user without that right. */

@@ -96,7 +96,7 @@ export class RedisJournal implements Journal {
     if (kind === "FENCED") return fencedOf(fields);
     if (kind !== "OK") throw unexpected("claim", kind);
     const [view, owner, claim, seq, batchId, generation, nowMs] = fields;
-    connection.expectEcho("claim", view === argv[0] && owner === argv[1]);
+    if (!(view === argv[0] && owner === argv[1])) throw connection.mismatch("claim");
     return {
       kind: "claimed",
       claim: countOf(claim),
@@ -120,7 +120,7 @@ export class RedisJournal implements Journal {
     if (kind === "NOSTATE") return { kind: "no_state" };
     if (kind === "FENCED") return fencedOf(fields);
     if (kind !== "OK") throw unexpected("check", kind);
-    connection.expectEcho("check", fields[0] === String(term.claim));
+    if (!(fields[0] === String(term.claim))) throw connection.mismatch("check");
     return { kind: "confirmed", seq: countOf(fields[1]), nowMs: countOf(fields[2]) };
   }
 
@@ -166,7 +166,7 @@ export class RedisJournal implements Journal {
       }
       const refusal = refusalOf("snapshot", kind, fields);
       if (refusal !== null) return refusal;
-      connection.expectEcho("snapshot", fields[0] === seq && fields[1] === attempt);
+      if (!(fields[0] === seq && fields[1] === attempt)) throw connection.mismatch("snapshot");
     }
     return { kind: "done" };
   }

@@ -226,6 +226,26 @@ describe("what should never be", () => {
     expect(await bed.admin.exists(keysOf(P).fence)).toBe(0);
   });
 
+  test("a damaged fence halts its partition, and the connection stays for the others", async () => {
+    const other = await bed.created(P + 1);
+    const fields = ["view", "claim", "owner", "seq", "batch", "generation"];
+    const term = { partition: P, view: 1, owner: "node-1" };
+    for (const field of fields) {
+      await bed.admin.del(keysOf(P).fence);
+      await bed.created();
+      await bed.admin.hdel(keysOf(P).fence, field);
+      expect(await bed.journal.claim(term)).toEqual({ kind: "no_state" });
+    }
+    for (const field of ["view", "claim", "seq"]) {
+      await bed.admin.del(keysOf(P).fence);
+      await bed.created();
+      await bed.admin.hset(keysOf(P).fence, field, "many");
+      expect((await faultOfCall(bed.journal.claim(term))).code).toBe("journal_corrupt");
+    }
+    expect(await bed.journal.commit(batch(other, 1))).toMatchObject({ kind: "committed" });
+    expect(bed.proxy.accepted).toBe(2);
+  });
+
   test("a journal that is ahead of its fence takes no batch, and no stock moves", async () => {
     const term = await bed.created();
     await bed.admin.xadd(keysOf(P).journal, "5-0", "claim", "1", "bytes", "ahead");

@@ -11,11 +11,11 @@
 
   Replies
     { call, "OK", claim, seq, nowMs }
-    { call, "NOSTATE" }                      no fence
+    { call, "NOSTATE" }                      no whole fence
     { call, "FENCED", view, claim, owner }   another term has the fence
 ]]
 local fence = redis.call("HMGET", KEYS[1], "view", "claim", "owner", "seq")
-if not fence[4] then
+if not (fence[1] and fence[2] and fence[3] and fence[4]) then
   return { ARGV[1], "NOSTATE" }
 end
 if fence[1] ~= ARGV[2] or fence[2] ~= ARGV[3] then

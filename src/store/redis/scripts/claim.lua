@@ -12,7 +12,8 @@
 
   Replies
     { call, "OK", view, owner, claim, seq, batch, generation, nowMs }
-    { call, "NOSTATE" }                      no fence: never created, or lost  nothing written
+    { call, "NOSTATE" }                      no whole fence: never created,    nothing written
+                                             or lost
     { call, "FENCED", view, claim, owner }   a lower view, or the same view    nothing written
                                              from another owner
 
@@ -22,7 +23,7 @@
 local fence = redis.call("HMGET", KEYS[1], "view", "claim", "owner", "seq", "batch", "generation")
 local storedView, storedClaim, storedOwner = fence[1], fence[2], fence[3]
 local seq, batch, generation = fence[4], fence[5], fence[6]
-if not seq then
+if not (storedView and storedClaim and storedOwner and seq and batch and generation) then
   return { ARGV[1], "NOSTATE" }
 end
 local view, owner = ARGV[2], ARGV[3]

@@ -16,7 +16,7 @@
   Reply: { call, … } with the answer to each batch in their order, one of
     { "OK", claim, seq, batch, nowMs }
     { "DUP", claim, seq, batch, nowMs }  the same batch was written before; as good as OK
-    { "NOSTATE" }                        no fence                       nothing written
+    { "NOSTATE" }                        no whole fence                 nothing written
     { "FENCED", view, claim, owner }     another term has the fence     nothing written
     { "SEQ", seq }                       not one above the stored seq   nothing written
     { "NEG", sku, available }            a SKU would go below zero      nothing written
@@ -34,15 +34,15 @@ local nowMs = string.format("%.0f", clock[1] * 1000 + math.floor(clock[2] / 1000
 
 local function commit(fenceKey, stockKey, journalKey, first, last)
   local view, claim, seq, batch = ARGV[first], ARGV[first + 1], ARGV[first + 2], ARGV[first + 3]
-  local fence = redis.call("HMGET", fenceKey, "view", "claim", "seq", "batch")
-  local storedSeq = fence[3]
-  if not storedSeq then
+  local fence = redis.call("HMGET", fenceKey, "view", "claim", "owner", "seq", "batch")
+  local storedSeq = fence[4]
+  if not (fence[1] and fence[2] and fence[3] and storedSeq) then
     return { "NOSTATE" }
   end
   if fence[1] ~= view or fence[2] ~= claim then
-    return { "FENCED", fence[1], fence[2], redis.call("HGET", fenceKey, "owner") }
+    return { "FENCED", fence[1], fence[2], fence[3] }
   end
-  if seq == storedSeq and batch == fence[4] then
+  if seq == storedSeq and batch == fence[5] then
     return { "DUP", claim, seq, batch, nowMs }
   end
   if tonumber(seq) ~= tonumber(storedSeq) + 1 then

@@ -19,7 +19,7 @@
 
   Replies
     { call, "OK", seq, attempt, index }
-    { call, "NOSTATE" }                      no fence                            nothing written
+    { call, "NOSTATE" }                      no whole fence                      nothing written
     { call, "FENCED", view, claim, owner }   another term has the fence          nothing written
     { call, "STALE", seq }                   not above the stored snapshot's seq,  nothing written
                                              or above the fence's: that seq
@@ -29,7 +29,7 @@
   Validate everything, then write: Lua has no rollback. The growing write comes first.
 ]]
 local fence = redis.call("HMGET", KEYS[1], "view", "claim", "owner", "seq")
-if not fence[4] then
+if not (fence[1] and fence[2] and fence[3] and fence[4]) then
   return { ARGV[1], "NOSTATE" }
 end
 if fence[1] ~= ARGV[2] or fence[2] ~= ARGV[3] then

@@ -17,13 +17,13 @@
 
   Replies
     { call, "OK", dropped, bound }           entries up to `dropped` are gone
-    { call, "NOSTATE" }                      no fence                          nothing written
+    { call, "NOSTATE" }                      no whole fence                    nothing written
     { call, "FENCED", view, claim, owner }   another term has the fence        nothing written
     { call, "STALE", seq }                   the ledger's seq is above the     nothing written
                                              fence's: that seq
 ]]
 local fence = redis.call("HMGET", KEYS[1], "view", "claim", "owner", "seq")
-if not fence[4] then
+if not (fence[1] and fence[2] and fence[3] and fence[4]) then
   return { ARGV[1], "NOSTATE" }
 end
 if fence[1] ~= ARGV[2] or fence[2] ~= ARGV[3] then
