@@ -1,5 +1,6 @@
-// Redis comes back with less than it acknowledged, or with other settings: outside the failure model,
-// so the partitions concerned sell nothing and say so (fail closed). Nothing is ever sold again.
+// Redis comes back with less than it acknowledged, with other settings or with damaged keys: outside
+// the failure model, so the partitions concerned sell nothing and say so (fail closed). Nothing is
+// ever sold again.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, rmSync } from "node:fs";
@@ -7,6 +8,7 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import Redis from "ioredis";
 
 import { partitionOf } from "../../src/core/ids.ts";
+import { keysOf } from "../../src/store/redis/keys.ts";
 import { untilQuiet } from "../support/audit.ts";
 import { holdCall, type Shopper } from "../support/shoppers.ts";
 import { startWorld, until, type World } from "../support/world.ts";
@@ -134,6 +136,43 @@ test.each(WRONG_SETTINGS.slice(0, rounds({ short: 1, long: 3 })))(
     expect((await shopper.hold(SALE, BUSY, 1)).status).toBe(200);
   },
   90_000,
+);
+
+type Keys = ReturnType<typeof keysOf>;
+
+const DAMAGES: readonly (readonly [string, (redis: Redis, keys: Keys) => Promise<unknown>])[] = [
+  ["a stock that is no number", (redis, keys) => redis.hset(keys.stock, `${SALE}/${BUSY}`, "many")],
+  ["a journal ahead of its fence", (redis, keys) => redis.xadd(keys.journal, "99-0", "claim", "1")],
+  ["half a fence", (redis, keys) => redis.hdel(keys.fence, "view", "owner")],
+  ["a fence that is no fence", (redis, keys) => redis.rename(keys.stock, keys.fence)],
+];
+
+test.each(DAMAGES)(
+  "I1: %s halts that partition alone",
+  async (_, damage) => {
+    world = await openWorld();
+    const open = world;
+    const partition = partitionOf(SALE, BUSY, null, PARTITIONS);
+    const redis = new Redis(world.on.redis.url);
+    try {
+      expect((await (await world.shopper("early")).hold(SALE, BUSY, 1)).status).toBe(201);
+      await damage(redis, keysOf(partition));
+      const shoppers = await world.shoppers(40, "late");
+      const ask = (sku: string) => shoppers.map((late) => late.send(holdCall(SALE, sku, 1)));
+      const [busy, quiet] = await Promise.all([Promise.all(ask(BUSY)), Promise.all(ask(QUIET))]);
+      for (const answer of busy) expect(answer?.status).toBe(503);
+      const statuses = quiet.map((answer) => answer?.status ?? 0);
+      expect(statuses.filter((status) => status === 201)).toHaveLength(STOCK);
+      expect(new Set(statuses)).toEqual(new Set([201, 409]));
+      await until("its partition halts", async () => (await haltedIn(open)).includes(partition));
+      expect(await haltedIn(world)).toEqual([partition]);
+      expect(world.engine.output()).not.toContain("lost Redis");
+      expect(world.engine.output().match(/partition halted/g)).toHaveLength(1);
+    } finally {
+      redis.disconnect();
+    }
+  },
+  60_000,
 );
 
 async function openWorld(): Promise<World> {
