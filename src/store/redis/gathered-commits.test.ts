@@ -250,6 +250,8 @@ describe("a reply that is not right", () => {
 
   test.each<[string, Reply, string]>([
     ["an error of which nothing is known", ["ERROR", "ERR something"], "unknown"],
+    ["a script that was killed", ["ERROR", "user_script:9: Script killed by user"], "unknown"],
+    ["a value that is none", ["ERROR", "user_script:9: attempt to compare nil"], "journal_corrupt"],
     ["an error before the first write", ["ERROR", "OOM command not allowed"], "store_unavailable"],
     ["a kind that nobody knows", ["NEW"], "unknown"],
   ])("about %s is for that one alone", async (_, answer, code) => {

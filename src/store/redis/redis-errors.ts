@@ -31,7 +31,7 @@ const SERVER_IS_WRONG = new Set(["LOADING", "MASTERDOWN", "NOAUTH", "READONLY"])
 const JOURNAL_AHEAD = "The ID specified in XADD is equal or smaller";
 
 /** What is stored is not what a script expects; each looks at everything before it writes. */
-const STUMBLED = /^(?:ERR )?user_script:\d+: /;
+const STUMBLED = /^(?:ERR )?user_script:\d+: (?:attempt to|bad argument)/;
 
 /** Cost: only on the way of an error. */
 export function verdictOf(error: Error, what: string): ErrorVerdict {
@@ -39,18 +39,18 @@ export function verdictOf(error: Error, what: string): ErrorVerdict {
     const fault = new Fault("unknown", `${what}: ${error.message}`, { cause: error });
     return { fault, isDoubt: true };
   }
-  const fault = faultOfReply(error.message, what);
+  const fault = faultOfReply(error.message, what, { cause: error });
   return { fault, isDoubt: fault.code === "unknown" || SERVER_IS_WRONG.has(codeOf(error.message)) };
 }
 
 /** What an error reply says of the write, whether it came by itself or in a script's answer. */
-export function faultOfReply(message: string, what: string): Fault {
+export function faultOfReply(message: string, what: string, options?: ErrorOptions): Fault {
   const code = codeOf(message);
   const detail = `${what}: ${message}`;
-  if (REFUSED_BEFORE_WRITING.has(code)) return new Fault("store_unavailable", detail);
+  if (REFUSED_BEFORE_WRITING.has(code)) return new Fault("store_unavailable", detail, options);
   const isCorrupt = code === "WRONGTYPE" || message.includes(JOURNAL_AHEAD);
-  if (isCorrupt || STUMBLED.test(message)) return new Fault("journal_corrupt", detail);
-  return new Fault("unknown", detail);
+  if (isCorrupt || STUMBLED.test(message)) return new Fault("journal_corrupt", detail, options);
+  return new Fault("unknown", detail, options);
 }
 
 /** A server that keeps its settings to itself: a managed one, or a user without that right. */
