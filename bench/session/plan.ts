@@ -16,9 +16,11 @@ export type Plan = {
   /** Before `funnel`: nothing has checked out yet, and no code of a checkout is compiled. */
   readonly funnelWarmupMs: number;
   readonly measureMs: number;
-  /** A journey takes some 80 ms, and none is done at the start: in 2 s that is 4 % of the rate. */
+  /** A journey takes some 150 ms, and none is done at the start: in 2 s that is 4 % of the rate. */
   readonly funnelMeasureMs: number;
   readonly connections: number;
+  /** For journeys, which mostly wait: with 512 of them a seventh of the cores is idle. */
+  readonly funnelConnections: number;
   readonly catalogueSize: number;
   /** Generator processes for each node of an arm. */
   readonly workers: number;
@@ -55,6 +57,7 @@ export function quickPlan(seed: number): Plan {
     measureMs: 1_200,
     funnelMeasureMs: 1_200,
     connections: 512,
+    funnelConnections: 1_024,
     catalogueSize: 0,
     workers: 1,
     capacityShares: [0.9, 0.75, 0.6],
@@ -81,6 +84,7 @@ export function fullPlan(seed: number): Plan {
     measureMs: 1_800,
     funnelMeasureMs: 5_000,
     connections: 512,
+    funnelConnections: 1_024,
     catalogueSize: 10_000,
     workers: 1,
     capacityShares: [0.9, 0.75, 0.6, 0.45, 0.3],
@@ -117,6 +121,11 @@ export function scenariosOf(arm: ArmId, plan: Plan): readonly Scenario[] {
   return plan.scenarios.filter(
     (scenario) => scenario === "hot" || BEYOND_HOT[arm]?.includes(scenario) === true,
   );
+}
+
+/** Of the generator, in a closed loop. */
+export function connectionsIn(scenario: Scenario, plan: Plan): number {
+  return scenario === "funnel" ? plan.funnelConnections : plan.connections;
 }
 
 export function stampededArms(plan: Plan): readonly ArmId[] {

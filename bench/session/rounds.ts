@@ -7,7 +7,7 @@ import { seededRandom, shuffled } from "../stats/random.ts";
 import { connectionsOf } from "./connections.ts";
 import { type LatencyProfile, LatencyProfiles } from "./latency.ts";
 import { type Figures, measure } from "./measure.ts";
-import { type Plan, scenariosOf } from "./plan.ts";
+import { connectionsIn, type Plan, scenariosOf } from "./plan.ts";
 import { problemsOf } from "./problems.ts";
 import { type Load, type Scenario, Trial } from "./scenario.ts";
 import { armOptions, fleetOf, ledgerOf, type Session, warmUp } from "./session.ts";
@@ -128,5 +128,6 @@ async function runVisit(
 
 function loadOf(scenario: Scenario, plan: Plan): Load {
   const durationMs = scenario === "funnel" ? plan.funnelMeasureMs : plan.measureMs;
-  return { scenario, connections: plan.connections, pace: { kind: "closed", durationMs } };
+  const connections = connectionsIn(scenario, plan);
+  return { scenario, connections, pace: { kind: "closed", durationMs } };
 }

@@ -151,6 +151,7 @@ function settingsOf({ plan, best }: Session): Record<string, string> {
     "redis (redis-lua, redis-decr-pg)": "appendonly yes, appendfsync everysec",
     postgres: textOf(POSTGRES_SETTINGS),
     connections: String(plan.connections),
+    "connections in funnel": String(plan.funnelConnections),
     "generator processes for each node": String(plan.workers),
     rounds: String(plan.rounds),
     ...connectionSettings(best),

@@ -4,7 +4,7 @@ import { type ArmId, type ArmOptions, nodesOf, type RunningArm } from "../arms/a
 import type { Services } from "../arms/start-arm.ts";
 import { audit } from "../audit/audit.ts";
 import type { Fleet } from "../generator/fleet.ts";
-import { hotUnitsOf, type Plan } from "./plan.ts";
+import { connectionsIn, hotUnitsOf, type Plan } from "./plan.ts";
 import type { Scenario, Trial } from "./scenario.ts";
 
 /** What was chosen for a rival, and what each number that was tried answered a second. */
@@ -56,7 +56,7 @@ export async function warmUp(
   durationMs: number,
 ): Promise<void> {
   const pace = { kind: "closed", durationMs } as const;
-  await trial.run({ scenario, connections: plan.connections, pace });
+  await trial.run({ scenario, connections: connectionsIn(scenario, plan), pace });
 }
 
 /** Returns: `ok`, or the first thing that does not balance. */
