@@ -30,17 +30,41 @@ import { startDoorbuster } from "./start-doorbuster.ts";
 /** Shared by all arms of a session, each in databases of its own: starting it takes a second. */
 export type Services = { readonly postgres: TestPostgres };
 
+type NewDatabase = () => Promise<string>;
+
 let databases = 0;
 
-function newDatabase({ postgres }: Services): Promise<string> {
-  databases += 1;
-  return postgres.createDatabase(`bench_${databases}`);
-}
-
+/**
+ * An arm's databases go with it: else their vacuum and their dirty pages are work in the windows of
+ * the arms after it.
+ */
 export async function startArm(
   id: ArmId,
   options: ArmOptions,
-  services: Services,
+  { postgres }: Services,
+): Promise<RunningArm> {
+  const own: string[] = [];
+  const newDatabase = (): Promise<string> => {
+    databases += 1;
+    const name = `bench_${databases}`;
+    own.push(name);
+    return postgres.createDatabase(name);
+  };
+  const arm = await startIn(id, options, newDatabase, postgres.pid);
+  return {
+    ...arm,
+    stop: async () => {
+      await arm.stop();
+      for (const name of own) await postgres.dropDatabase(name);
+    },
+  };
+}
+
+function startIn(
+  id: ArmId,
+  options: ArmOptions,
+  newDatabase: NewDatabase,
+  postgresPid: number,
 ): Promise<RunningArm> {
   switch (id) {
     case "bare":
@@ -49,11 +73,11 @@ export async function startArm(
     case "doorbuster-embedded":
     case "doorbuster-2":
     case "doorbuster-2-affine":
-      return startDoorbuster(id, options, () => newDatabase(services), services.postgres.pid);
+      return startDoorbuster(id, options, newDatabase, postgresPid);
     case "redis-lua-fsync":
-      return startRival("redis-lua", id, options, services);
+      return startRival("redis-lua", id, options, newDatabase, postgresPid);
     default:
-      return startRival(id, id, options, services);
+      return startRival(id, id, options, newDatabase, postgresPid);
   }
 }
 
@@ -104,7 +128,8 @@ async function startRival(
   rival: RivalId,
   id: ArmId,
   options: ArmOptions,
-  services: Services,
+  newDatabase: NewDatabase,
+  postgresPid: number,
 ): Promise<RunningArm> {
   const skus = stagedSkus(options.stage);
   const isPostgres = POSTGRES_ARMS.includes(rival);
@@ -116,7 +141,7 @@ async function startRival(
     await stageRedis(redis.url, skus);
   }
   if (isPostgres || rival === "redis-decr-pg") {
-    databaseUrl = await newDatabase(services);
+    databaseUrl = await newDatabase();
     const staged = rival as PostgresRival | "redis-decr-pg";
     await stagePostgres(databaseUrl, staged, skus, options.stage.hotUnits);
   }
@@ -148,7 +173,7 @@ async function startRival(
     pids: () => ({
       server: [serverPid],
       ...(redis === null ? {} : { redis: [redis.pid] }),
-      ...(databaseUrl === null ? {} : { postgres: withChildren(services.postgres.pid) }),
+      ...(databaseUrl === null ? {} : { postgres: withChildren(postgresPid) }),
     }),
     counters: async () => ({
       ...NO_COUNTERS,

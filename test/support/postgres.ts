@@ -24,6 +24,8 @@ export type TestPostgres = {
   url(database: string): string;
   /** Makes an empty database and returns its address. */
   createDatabase(name: string): Promise<string>;
+  /** Under its clients' hands, too. */
+  dropDatabase(name: string): Promise<void>;
   /** SIGKILL to the server and all of its backends; the data stays. */
   kill(): Promise<void>;
   /** Ends it, also under its clients' hands, and deletes its data. */
@@ -76,8 +78,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     },
     url,
     createDatabase: async (name) => {
-      await createDatabase(url("postgres"), name);
+      await withAdmin(url("postgres"), (sql) => sql`create database ${sql(name)}`);
       return url(name);
+    },
+    dropDatabase: async (name) => {
+      await withAdmin(url("postgres"), (sql) => sql`drop database ${sql(name)} with (force)`);
     },
     kill: () => server.kill(),
     stop: async () => void (await server.stop()),
@@ -88,10 +93,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   };
 }
 
-async function createDatabase(url: string, name: string): Promise<void> {
+async function withAdmin(
+  url: string,
+  work: (sql: postgres.Sql) => PromiseLike<unknown>,
+): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
-    await sql`create database ${sql(name)}`;
+    await work(sql);
   } finally {
     await sql.end({ timeout: 1 });
   }
