@@ -26,7 +26,7 @@ type Window = {
   readonly curve: readonly [number, number][];
 };
 
-/** `figures` is of the window with the median p99. */
+/** `figures` is of the window with the median p99, `gc` of the one that was logged. */
 type LatencyAt = Window & { readonly p99MsOfWindows: readonly number[] };
 
 export type LatencyProfile = {
@@ -61,9 +61,12 @@ export class LatencyProfiles {
     return this.#plan.profiled.includes(id);
   }
 
-  /** Whether the arm must be started so: `bare` is measured as it is. */
-  logsGc(id: ArmId): boolean {
-    return this.isProfiled(id) && id !== "bare";
+  /**
+   * Whether the arm must be started so. In one round only, and never `bare`: the log costs an arm
+   * some 3 % of its rate.
+   */
+  logsGc(id: ArmId, round: number): boolean {
+    return round === 0 && this.isProfiled(id) && id !== "bare";
   }
 
   /**
@@ -87,7 +90,7 @@ export class LatencyProfiles {
         loadPercent,
         ratePerSecond,
         figures: measured.figures,
-        gc: this.logsGc(id) ? gcOf(trial.arm.output().slice(printed)) : null,
+        gc: this.logsGc(id, round) ? gcOf(trial.arm.output().slice(printed)) : null,
         curve: curveOf(measured.result.latency),
       });
       problems.push(...problemsOf("hot", measured));
@@ -107,6 +110,7 @@ export class LatencyProfiles {
       const loads = Map.groupBy(windows, ({ loadPercent }) => loadPercent);
       const at = [...loads.values()].map((own) => ({
         ...middleBy(own, ({ figures }) => figures.p99Ms),
+        gc: own.find(({ gc }) => gc !== null)?.gc ?? null,
         p99MsOfWindows: own.map(({ figures }) => figures.p99Ms),
       }));
       return { arm, capacityPerSecond, at };

@@ -94,7 +94,7 @@ async function runVisit(
 ): Promise<readonly Sample[]> {
   const { plan } = session;
   const fleet = fleetOf(session, id);
-  const options = armOptions(session, id, { storeConnections, logGc: latency.logsGc(id) });
+  const options = armOptions(session, id, { storeConnections, logGc: latency.logsGc(id, round) });
   const arm = await startArm(id, options, session.services);
   try {
     const seed = plan.seed + round;
