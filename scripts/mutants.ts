@@ -5,7 +5,7 @@
 // Exit    0 when every mutant was caught, 1 when one survived, 2 when one no longer applies or a suite
 //         fails with nothing broken.
 
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -50,8 +50,12 @@ async function isCaught(mutant: Mutant | null, command: readonly string[]): Prom
     }
     await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
     if (mutant !== null) await breakIn(copy, mutant);
+    // Tests that are cut short leave their servers' data: it goes with the copy.
+    const folder = join(copy, "tmp");
+    await mkdir(folder);
     const run = Bun.spawn([process.execPath, ...command], {
       cwd: copy,
+      env: { ...process.env, TMPDIR: folder },
       stdout: "ignore",
       stderr: "ignore",
       timeout: RUN_MS_MAX,
@@ -59,7 +63,8 @@ async function isCaught(mutant: Mutant | null, command: readonly string[]): Prom
     });
     return (await run.exited) !== 0;
   } finally {
-    await rm(copy, { recursive: true, force: true });
+    // Its servers end a moment after it, and may still write.
+    await rm(copy, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 
