@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
+import connect from "postgres";
+
 import { ARM_IDS, decides } from "../../bench/arms/arm.ts";
 import type { Verdict } from "../../bench/arms/decider.ts";
 import { startArm } from "../../bench/arms/start-arm.ts";
@@ -70,3 +72,23 @@ test.each(RIVALS)(
   },
   30_000,
 );
+
+test("an arm's databases go with it", async () => {
+  const stage = { flashUnits: 1, catalogueSize: 0, hotUnits: 1 };
+  const options = { stage, secret: SECRET, storeConnections: 1, logGc: false, holdFor: "60m" };
+  const before = await databases();
+  const arm = await startArm("pg-update", options, { postgres });
+  expect((await databases()).length).toBe(before.length + 1);
+  await arm.stop();
+  expect(await databases()).toEqual(before);
+});
+
+async function databases(): Promise<readonly string[]> {
+  const sql = connect(postgres.url("postgres"), { max: 1 });
+  try {
+    const rows = await sql<{ datname: string }[]>`select datname from pg_database order by 1`;
+    return rows.map(({ datname }) => datname);
+  } finally {
+    await sql.end({ timeout: 0 });
+  }
+}

@@ -60,6 +60,19 @@ test("a paused redis holds a request until it is resumed", async () => {
   client.disconnect();
 });
 
+test("a database of postgres is dropped under its clients' hands", async () => {
+  const server = await startPostgres();
+  stopAtEnd(server);
+  const client = postgres(await server.createDatabase("shop"), { max: 1, onnotice: () => {} });
+  await client`select 1`;
+  await server.dropDatabase("shop");
+  await expect(client`select 1`.execute()).rejects.toThrow();
+  await client.end({ timeout: 0 });
+  const admin = postgres(server.url("postgres"), { max: 1 });
+  expect([...(await admin`select 1 from pg_database where datname = 'shop'`)]).toEqual([]);
+  await admin.end({ timeout: 0 });
+});
+
 test("postgres keeps a committed row through SIGKILL, two servers at once", async () => {
   const servers = [await startPostgres(), await startPostgres()];
   servers.forEach(stopAtEnd);
